@@ -1,0 +1,99 @@
+"""Posts and events: the types that every room shares. Frozen, without dependencies.
+
+Times are timezone-aware UTC. ``created_at`` is what the author claims, ``indexed_at`` is when
+Myna saw the post; a claim in the future or a forged one is bounded by ``posted_at``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote a post. ``id`` is stable within ``network``; ``handle`` is what people type."""
+
+    network: str
+    id: str
+    handle: str
+    name: str = ""
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post as a network gives it. ``uri`` is unique and stable within ``network``."""
+
+    network: str
+    uri: str
+    author: Author
+    text: str
+    created_at: datetime
+    reply_to: str | None = None
+    """URI of the parent in the same network; it may be unknown to Myna or arrive later."""
+    lang: str | None = None
+    """BCP 47 tag, or None where the network says nothing."""
+    channel: str | None = None
+    url: str | None = None
+    """Where people can see the post on its own network."""
+    likes: int = 0
+    reposts: int = 0
+    revision: str = ""
+    """Grows with each edit where the network has one (AT Protocol: the commit's rev)."""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the network's record that have no place above."""
+
+
+class State(StrEnum):
+    """What has become of a stored post."""
+
+    LIVE = "live"
+    HIDDEN = "hidden"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPost:
+    """A post with what the store knows of it. A deleted post keeps no text."""
+
+    id: int
+    """Key within this store; the index and the vectors use it."""
+    seq: int
+    """Change sequence number of the latest change; grows without gaps over the whole store."""
+    state: State
+    post: Post
+    thread: str
+    """URI of the thread's root as far as it is known (its own URI for a root)."""
+    indexed_at: datetime
+    edited_at: datetime | None = None
+
+    @property
+    def posted_at(self) -> datetime:
+        """The time to sort and filter by: the claim, but never later than we saw it."""
+        return min(self.post.created_at, self.indexed_at)
+
+
+class Kind(StrEnum):
+    """What an event says."""
+
+    CREATE = "create"
+    EDIT = "edit"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened on a network. ``post`` is None for a delete alone."""
+
+    kind: Kind
+    network: str
+    uri: str
+    post: Post | None = None
+
+    def __post_init__(self) -> None:
+        if (self.post is None) != (self.kind is Kind.DELETE):
+            raise ValueError(f"a {self.kind} event must {'not ' if self.post else ''}carry a post")
