@@ -1,0 +1,154 @@
+"""Table definitions (SQLAlchemy Core). Migrations under ``migrations/`` create them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+Instant = DateTime(timezone=True)
+
+networks = Table(
+    "networks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("attribution", Text, nullable=False, server_default=""),
+    Column("license_url", Text, nullable=False, server_default=""),
+    Column("home_url", Text, nullable=False, server_default=""),
+)
+
+authors = Table(
+    "authors",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("network", Text, nullable=False),
+    Column("author", Text, nullable=False, comment="stable id within the network"),
+    Column("handle", Text, nullable=False),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("is_bot", Boolean, nullable=False, server_default=text("false")),
+    UniqueConstraint("network", "author"),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("seq", BigInteger, nullable=False, comment="sequence number of the latest change"),
+    Column("network", Text, nullable=False),
+    Column("uri", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="live"),
+    Column("author_id", BigInteger, ForeignKey("authors.id")),
+    Column("text", Text, nullable=False),
+    Column("lang", Text),
+    Column("channel", Text),
+    Column("url", Text),
+    Column("reply_to", Text),
+    Column("thread", Text, nullable=False),
+    Column("likes", Integer, nullable=False, server_default="0"),
+    Column("reposts", Integer, nullable=False, server_default="0"),
+    Column("revision", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False),
+    Column("indexed_at", Instant, nullable=False),
+    Column("edited_at", Instant),
+    Column("raw", JSONB, nullable=False, server_default="{}"),
+    UniqueConstraint("network", "uri"),
+    CheckConstraint("state in ('live', 'hidden', 'deleted')", name="state"),
+    CheckConstraint("state <> 'deleted' or text = ''", name="deleted_keeps_no_text"),
+)
+Index("ix_posts_seq", posts.c.seq, unique=True)
+Index("ix_posts_thread", posts.c.network, posts.c.thread)
+Index("ix_posts_reply_to", posts.c.network, posts.c.reply_to)
+Index("ix_posts_author_id", posts.c.author_id)
+
+change_counter = Table(
+    "change_counter",
+    metadata,
+    Column("only", Boolean, primary_key=True, server_default=text("true")),
+    Column("store_id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
+    Column("last_seq", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("only", name="one_row"),
+    comment="writers lock its row until they commit: numbers have no gaps and appear in order",
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("cursor", Text, nullable=False, server_default=""),
+    Column("accepted", BigInteger, nullable=False, server_default="0"),
+    Column("rejected", BigInteger, nullable=False, server_default="0"),
+    Column("updated_at", Instant, nullable=False),
+)
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("viewer", Text, nullable=False, comment="SHA-256 of the viewer's cookie"),
+    Column("title", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+Index("ix_chats_viewer", chats.c.viewer, chats.c.updated_at.desc())
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("chat_id", Uuid, ForeignKey("chats.id", ondelete="CASCADE"), nullable=False),
+    Column("parent_id", Uuid, ForeignKey("messages.id", ondelete="CASCADE")),
+    Column("position", BigInteger, Identity(always=True), comment="order of creation"),
+    Column("role", Text, nullable=False),
+    Column("state", Text, nullable=False, comment="running, done, stopped, failed, interrupted"),
+    Column("outcome", Text, comment="answered, declined, small_talk"),
+    Column("text", Text, nullable=False, server_default=""),
+    Column("spans", JSONB, nullable=False, server_default="[]", comment="citations, unsupported"),
+    Column("notices", JSONB, nullable=False, server_default="[]"),
+    Column("usage", JSONB, nullable=False, server_default="{}"),
+    Column("error", JSONB),
+    Column("model", Text),
+    Column("prompt_version", Text),
+    Column("created_at", Instant, nullable=False),
+    Column("finished_at", Instant),
+    CheckConstraint("role in ('user', 'assistant')", name="role"),
+)
+Index("ix_messages_chat_id", messages.c.chat_id, messages.c.position)
+Index("ix_messages_parent_id", messages.c.parent_id)
+
+answer_sources = Table(
+    "answer_sources",
+    metadata,
+    Column(
+        "message_id", Uuid, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
+    ),
+    Column("number", Integer, primary_key=True, comment="as shown, from 1"),
+    Column("post_id", BigInteger, ForeignKey("posts.id"), nullable=False),
+    comment="which posts an answer was given; read back through the store, so deletions hold",
+)
+Index("ix_answer_sources_post_id", answer_sources.c.post_id)
