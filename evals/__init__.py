@@ -1,0 +1,1 @@
+"""Benchmarks: each is ``python -m evals.NAME [--json OUT]`` and prints a table."""
