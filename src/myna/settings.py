@@ -30,7 +30,9 @@ def default_home() -> Path:
 class Settings(BaseSettings):
     """Everything that an operator can set."""
 
-    model_config = SettingsConfigDict(env_prefix="MYNA_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MYNA_", extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
 
     home: Path = Field(default_factory=default_home)
     """Folder of all data: database, index, models, logs. Default: the user's data folder."""
