@@ -19,7 +19,7 @@ import typer.main
 from fastapi import FastAPI
 from myna.web.app import create_app
 
-from myna.cli import create_cli
+from myna.cli import build_app
 from myna.settings import Settings
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
@@ -68,7 +68,7 @@ def _commands(command: click.Command, path: str, lines: list[str]) -> None:
 def commands_page() -> str:
     """One section a command, with its arguments and options."""
     lines = [MADE + "# Commands\n", "Exit code 0: done; 1: an error, told in one sentence.\n"]
-    _commands(typer.main.get_command(create_cli()), "myna", lines)
+    _commands(typer.main.get_command(build_app()), "myna", lines)
     return "\n".join(lines)
 
 
