@@ -66,3 +66,15 @@ class InvalidRequest(MynaError):
     """The caller's input cannot be used; the message names the field and the remedy."""
 
     code = "invalid_request"
+
+
+class Conflict(MynaError):
+    """What was asked for does not fit the present state; the message says what to do first."""
+
+    code = "conflict"
+
+
+class Busy(MynaError):
+    """A limit on what may run at once is reached; trying again later works."""
+
+    code = "busy"
