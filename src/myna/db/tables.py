@@ -77,6 +77,13 @@ posts = Table(
     Column("indexed_at", Instant, nullable=False),
     Column("edited_at", Instant),
     Column("raw", JSONB, nullable=False, server_default="{}"),
+    Column(
+        "fingerprint",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="hash of the content as the network gave it: tells a replay from an edit",
+    ),
     UniqueConstraint("network", "uri"),
     CheckConstraint("state in ('live', 'hidden', 'deleted')", name="state"),
     CheckConstraint("state <> 'deleted' or text = ''", name="deleted_keeps_no_text"),
@@ -89,10 +96,10 @@ Index("ix_posts_author_id", posts.c.author_id)
 change_counter = Table(
     "change_counter",
     metadata,
-    Column("only", Boolean, primary_key=True, server_default=text("true")),
+    Column("singleton", Boolean, primary_key=True, server_default=text("true")),
     Column("store_id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
     Column("last_seq", BigInteger, nullable=False, server_default="0"),
-    CheckConstraint("only", name="one_row"),
+    CheckConstraint("singleton", name="one_row"),
     comment="writers lock its row until they commit: numbers have no gaps and appear in order",
 )
 
@@ -144,9 +151,7 @@ Index("ix_messages_parent_id", messages.c.parent_id)
 answer_sources = Table(
     "answer_sources",
     metadata,
-    Column(
-        "message_id", Uuid, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True
-    ),
+    Column("message_id", Uuid, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True, comment="as shown, from 1"),
     Column("post_id", BigInteger, ForeignKey("posts.id"), nullable=False),
     comment="which posts an answer was given; read back through the store, so deletions hold",

