@@ -1,0 +1,111 @@
+"""What happens while a question is answered: the one stream that app, shell and API consume.
+
+Offsets are Unicode code points in the answer's text, which is the concatenation of all ``Text``
+deltas so far. ``Sources`` comes before the first ``Text``. Spans never overlap and come in order.
+A failure is raised as a ``MynaError``, it is not an event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from myna.post import StoredPost
+
+Stage = Literal["searching", "reading", "writing"]
+Outcome = Literal["answered", "declined", "small_talk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a conversation as the answer room needs it."""
+
+    role: Literal["user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What Myna is doing now."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A post that the answer may rest on. ``number`` counts from 1 and is what citations name."""
+
+    number: int
+    post: StoredPost
+    parent: StoredPost | None
+    """What the post replies to: it is read together with it."""
+    score: float
+    """How well it fits the question; comparable within one answer only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """All the posts of the answer, best first. Sent once; empty where nothing was found."""
+
+    posts: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The answer's text goes on with ``delta`` (never empty)."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The sentence at [start, end) is supported by the posts with these numbers."""
+
+    start: int
+    end: int
+    numbers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """The sentence at [start, end) claims something that none of the posts says."""
+
+    start: int
+    end: int
+
+
+NoticeCode = Literal["no_evidence", "nearest_posts", "truncated", "repeated", "search_note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A remark of Myna about the answer, not part of its text, in the asker's language.
+
+    ``no_evidence``: nothing good enough was found. ``nearest_posts``: the sources are only the
+    nearest posts. ``truncated``: the answer was cut at its longest. ``repeated``: the model began
+    to repeat itself and was stopped. ``search_note``: something in the question was read
+    differently from what the asker may expect (an unknown search operator).
+    """
+
+    code: NoticeCode
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of the model, as its server counts them; zeros where the model was not asked."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer is whole. Always the last event."""
+
+    outcome: Outcome
+    model: str
+    prompt_version: str
+
+
+AnswerEvent = Status | Sources | Text | Citation | Unsupported | Notice | Usage | Done
