@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 from pydantic import SecretStr
 
 from myna.db.embedded import EmbeddedServer
@@ -47,9 +48,13 @@ def database_url(postgres: EmbeddedServer) -> Iterator[str]:
     """The address of a migrated, empty database of this test's own."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(postgres.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"create database {name} template template_myna strategy file_copy")
+        connection.execute(
+            sql.SQL("create database {} template template_myna strategy file_copy").format(
+                sql.Identifier(name)
+            )
+        )
         yield postgres.url(name)
-        connection.execute(f"drop database {name} with (force)")
+        connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

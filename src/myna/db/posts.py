@@ -1,0 +1,230 @@
+"""Reading posts. Whatever Myna shows of a post passes through here at the moment it is shown, so
+that a deletion holds at once everywhere: chats, search and answers keep numbers, never text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from myna.db.changes import apply_events
+from myna.db.drafts import Applied
+from myna.db.sources import SourceState, list_sources, load_cursor, save_cursor
+from myna.post import Author, Post, State, StoredPost
+
+__all__ = [
+    "Applied",
+    "Counts",
+    "SourceState",
+    "apply_events",
+    "counts",
+    "find_post",
+    "get_parents",
+    "get_posts",
+    "get_replies",
+    "get_thread",
+    "last_seq",
+    "list_sources",
+    "load_cursor",
+    "read_changes",
+    "save_cursor",
+    "store_id",
+]
+
+_COLUMNS = """
+    p.id, p.seq, p.state, p.network, p.uri, a.author, a.handle, a.name, a.is_bot, p.text,
+    p.created_at, p.reply_to, p.lang, p.channel, p.url, p.likes, p.reposts, p.revision, p.raw,
+    p.thread, p.indexed_at, p.edited_at
+"""
+
+_READ_CHANGES = text(
+    f"""
+    select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
+    where p.seq > :after order by p.seq limit :limit
+    """
+)
+
+_GET_POSTS = text(
+    f"""
+    select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
+    where p.id = any(:ids) and p.state = 'live'
+    """
+)
+
+_FIND_POST = text(
+    f"""
+    select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
+    where p.network = :network and p.uri = :uri and p.state = 'live'
+    """
+)
+
+_GET_PARENTS = text(
+    f"""
+    select {_COLUMNS}, k.child
+    from unnest(cast(:ids as bigint[]), cast(:networks as text[]), cast(:parents as text[]))
+        as k(child, network, uri)
+    join posts p on p.network = k.network and p.uri = k.uri and p.id <> k.child
+    left join authors a on a.id = p.author_id
+    where p.state = 'live'
+    """
+)
+
+_GET_REPLIES = text(
+    f"""
+    select {_COLUMNS}, k.parent
+    from unnest(cast(:ids as bigint[]), cast(:networks as text[]), cast(:uris as text[]))
+        as k(parent, network, uri)
+    cross join lateral (
+        select * from posts r
+        where r.network = k.network and r.reply_to = k.uri and r.state = 'live'
+            and r.id <> k.parent
+        order by least(r.created_at, r.indexed_at), r.id
+        limit :per_post
+    ) p
+    left join authors a on a.id = p.author_id
+    order by least(p.created_at, p.indexed_at), p.id
+    """
+)
+
+_GET_THREAD = text(
+    f"""
+    select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
+    where p.network = :network and p.thread = :thread and p.state <> 'hidden'
+    order by least(p.created_at, p.indexed_at), p.id
+    limit :limit
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The size of the store."""
+
+    posts: int
+    """Live posts."""
+    authors: int
+    networks: dict[str, int]
+    """Network → its live posts."""
+
+
+def read_changes(conn: Connection, after: int, limit: int) -> list[StoredPost]:
+    """The next changes behind sequence number ``after``, in order: each post once, as it is now.
+
+    A hidden or deleted post comes without text and raw record: the index takes it out.
+    """
+    return [_stored(row) for row in conn.execute(_READ_CHANGES, {"after": after, "limit": limit})]
+
+
+def last_seq(conn: Connection) -> int:
+    """The number of the latest committed change; 0 in an empty store."""
+    return conn.execute(text("select last_seq from change_counter")).scalar_one()
+
+
+def store_id(conn: Connection) -> UUID:
+    """What tells this store from another: an index that was made from another is stale."""
+    return conn.execute(text("select store_id from change_counter")).scalar_one()
+
+
+def get_posts(conn: Connection, ids: Sequence[int]) -> dict[int, StoredPost]:
+    """The live ones among ``ids``."""
+    if not ids:
+        return {}
+    return {row.id: _stored(row) for row in conn.execute(_GET_POSTS, {"ids": list(ids)})}
+
+
+def find_post(conn: Connection, network: str, uri: str) -> StoredPost | None:
+    """The live post with this URI, if there is one."""
+    if "\x00" in network or "\x00" in uri:
+        return None
+    row = conn.execute(_FIND_POST, {"network": network, "uri": uri}).one_or_none()
+    return _stored(row) if row else None
+
+
+def get_parents(conn: Connection, posts: Sequence[StoredPost]) -> dict[int, StoredPost]:
+    """Child's id → the live post that it replies to."""
+    children = [post for post in posts if post.post.reply_to]
+    if not children:
+        return {}
+    rows = conn.execute(
+        _GET_PARENTS,
+        {
+            "ids": [child.id for child in children],
+            "networks": [child.post.network for child in children],
+            "parents": [child.post.reply_to for child in children],
+        },
+    )
+    return {row.child: _stored(row) for row in rows}
+
+
+def get_replies(
+    conn: Connection, posts: Sequence[StoredPost], per_post: int
+) -> dict[int, list[StoredPost]]:
+    """Parent's id → its first ``per_post`` live replies, oldest first; every parent is there."""
+    replies: dict[int, list[StoredPost]] = {post.id: [] for post in posts}
+    if not posts:
+        return replies
+    rows = conn.execute(
+        _GET_REPLIES,
+        {
+            "ids": [post.id for post in posts],
+            "networks": [post.post.network for post in posts],
+            "uris": [post.post.uri for post in posts],
+            "per_post": per_post,
+        },
+    )
+    for row in rows:
+        replies[row.parent].append(_stored(row))
+    return replies
+
+
+def get_thread(conn: Connection, network: str, thread_uri: str, limit: int) -> list[StoredPost]:
+    """The thread's first ``limit`` posts, oldest first; deleted ones are there without text."""
+    if "\x00" in network or "\x00" in thread_uri:
+        return []
+    rows = conn.execute(_GET_THREAD, {"network": network, "thread": thread_uri, "limit": limit})
+    return [_stored(row) for row in rows]
+
+
+def counts(conn: Connection) -> Counts:
+    """Count the store: 10 ms for 75,000 posts, and more in proportion."""
+    rows = conn.execute(
+        text("select network, count(*) from posts where state = 'live' group by network order by 1")
+    )
+    networks: dict[str, int] = {row[0]: row[1] for row in rows}
+    authors = conn.execute(text("select count(*) from authors")).scalar_one()
+    return Counts(sum(networks.values()), authors, networks)
+
+
+def _stored(row: Row[Any]) -> StoredPost:
+    (
+        id, seq, state, network, uri, author, handle, name, is_bot, words, created_at, reply_to,
+        lang, channel, url, likes, reposts, revision, raw, thread, indexed_at, edited_at,
+    ) = tuple(row)[:22]  # fmt: skip
+    visible = state == "live"
+    return StoredPost(
+        id=id,
+        seq=seq,
+        state=State(state),
+        post=Post(
+            network=network,
+            uri=uri,
+            author=Author(network, author or "", handle or "", name or "", bool(is_bot)),
+            text=words if visible else "",
+            created_at=created_at,
+            reply_to=reply_to,
+            lang=lang,
+            channel=channel,
+            url=url,
+            likes=likes,
+            reposts=reposts,
+            revision=revision,
+            raw=raw if visible else {},
+        ),
+        thread=thread,
+        indexed_at=indexed_at,
+        edited_at=edited_at,
+    )
