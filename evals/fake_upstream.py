@@ -24,7 +24,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 MODEL = "fake-upstream"
-WORDS = "The posts say that this works when you mount the image with the loop option . ".split(" ")
+SENTENCE = "The posts say that this works when you mount the image with the loop option."
+WORDS = SENTENCE.split()
 KEPT_REQUESTS = 1000
 
 
