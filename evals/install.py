@@ -20,7 +20,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,8 @@ from typing import Any
 
 import httpx2
 import psutil
+
+from evals.instance import free_port
 
 ROOT = Path(__file__).parent.parent
 KEEP = ("PATH", "LANG", "TERM", "SHELL", "USER", "LOGNAME")
@@ -58,13 +59,6 @@ def fresh_environment(folder: Path, port: int) -> dict[str, str]:
         "MYNA_PORT": str(port),
         "BROWSER": "true",
     }
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def megabytes(folder: Path) -> float:
