@@ -16,6 +16,7 @@ from myna.errors import MynaError
 COMMANDS = {
     "up": "myna.cli.up",
     "serve": "myna.cli.serve",
+    "prepare": "myna.cli.prepare",
     "ingest": "myna.cli.ingest",
     "search": "myna.cli.search",
     "ask": "myna.cli.ask",
