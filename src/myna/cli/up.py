@@ -173,7 +173,7 @@ def _wait_until_ready(
     with console.status("Starting …") as status:
         while not signals.stopping:
             if reasons := _not_ready(settings):
-                status.update(f"Starting: {reasons} …")
+                status.update(f"Starting … {reasons}")
             else:
                 return
             children.watch()
@@ -195,8 +195,7 @@ def _not_ready(settings: Settings) -> str:
             return ""
     except urllib.error.HTTPError as error:
         try:
-            told = json.load(error)
-            return ", ".join(told.get("waiting_for", [])) or "app"
+            return " ".join(json.load(error).get("reasons", [])) or "app"
         except ValueError:
             return "app"
     except OSError:
