@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import tantivy
@@ -149,6 +149,15 @@ def index_text(text: str, lang: str | None = None) -> str:
 def variants(word: str) -> tuple[str, ...]:
     """The terms that a folded word may have become in posts of any language, likeliest first."""
     return tuple(dict.fromkeys(_terms[lang][word][1] for lang in (*LANGUAGES, "")))
+
+
+def readings(tokens: Sequence[Token]) -> list[tuple[str, ...]]:
+    """The terms of a run of words as posts of one language or another have them."""
+    return list(
+        dict.fromkeys(
+            tuple(_terms[lang][token.word][1] for token in tokens) for lang in (*LANGUAGES, "")
+        )
+    )
 
 
 def is_stop_word(word: str, lang: str) -> bool:

@@ -1,0 +1,98 @@
+"""How far a derived file has followed the store, in a small JSON file that is replaced atomically.
+
+It is written after the data that it speaks of is durable. After a crash between the two the same
+changes are read once more, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from myna.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What is true of the folder ``generation`` beside this file."""
+
+    generation: str
+    """Name of the folder that is in use."""
+    store_id: str
+    """The store that was followed."""
+    version: str
+    """Schema, analysis, embedder: data of another version is not usable."""
+    done: tuple[tuple[int, int], ...] = ()
+    """Spans of change numbers ``(after, to]`` that are in, sorted, apart from each other."""
+
+    @property
+    def seq(self) -> int:
+        """All changes up to this one are in."""
+        return self.done[0][1] if self.done and self.done[0][0] == 0 else 0
+
+
+def load_checkpoint(path: Path) -> Checkpoint | None:
+    """The checkpoint, or None where there is none that can be read."""
+    try:
+        data = json.loads(path.read_text())
+        done = tuple((int(after), int(to)) for after, to in data["done"])
+        return Checkpoint(
+            str(data["generation"]), str(data["store_id"]), str(data["version"]), done
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Replace the file so that a reader, or the next start, sees the old one or the new one.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    temporary = path.with_suffix(".new")
+    try:
+        with temporary.open("w") as file:
+            json.dump(asdict(checkpoint), file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise StorageError(
+            f"The index at {path.parent} cannot be written ({error.strerror}). "
+            "Free some disk space or check who owns the folder."
+        ) from error
+
+
+def add_span(
+    spans: tuple[tuple[int, int], ...], after: int, to: int
+) -> tuple[tuple[int, int], ...]:
+    """``spans`` with ``(after, to]`` among them; spans that touch become one."""
+    if after >= to:
+        return spans
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted((*spans, (after, to))):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
+
+
+def newest_gap(
+    spans: tuple[tuple[int, int], ...], last: int, longest: int
+) -> tuple[int, int] | None:
+    """The newest span ``(after, to]`` up to ``last`` that is not in ``spans``, at most ``longest``
+    numbers long; None when nothing is missing."""
+    to = last
+    for start, end in reversed(spans):
+        if end < to:
+            return max(end, to - longest), to
+        to = min(to, start)
+    return (max(0, to - longest), to) if to > 0 else None

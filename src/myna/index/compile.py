@@ -1,0 +1,160 @@
+"""Queries as tantivy objects. Nothing that a person typed is ever parsed by tantivy, so nothing
+that they type can be an error or an operator that was not meant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import tantivy
+from tantivy import Occur
+
+from myna.index.query import SAID, Atom, Part, Query
+from myna.index.terms import Token, readings, tokenize, variants
+
+Clauses = list[tuple[Occur, tantivy.Query]]
+
+CONTEXT_WEIGHT = 0.3
+"""Of a word in the parent's text against one in the post's own."""
+_FUZZY_MIN_CHARACTERS = 5
+
+
+def strict_clauses(schema: tantivy.Schema, query: Query, *, said: bool) -> Clauses:
+    """Conditions that every result must meet: fields, times and numbers; with ``said``, phrases,
+    tags and what must not occur too. Plain words are not among them."""
+    clauses: Clauses = []
+    for group in query.groups:
+        if all(_strict(atom, said) for atom in group):
+            clauses.extend(_group(schema, group))
+    return clauses + _ranges(schema, query)
+
+
+def all_clauses(schema: tantivy.Schema, query: Query) -> Clauses:
+    """Every part of the query as a condition."""
+    clauses: Clauses = []
+    for group in query.groups:
+        clauses.extend(_group(schema, group))
+    return clauses + _ranges(schema, query)
+
+
+def conjunction(clauses: Clauses) -> tantivy.Query:
+    """All clauses together; conditions that only exclude are taken from all posts."""
+    if not clauses:
+        return tantivy.Query.all_query()
+    if all(occur == Occur.MustNot for occur, _ in clauses):
+        clauses = [(Occur.Must, tantivy.Query.all_query()), *clauses]
+    return tantivy.Query.boolean_query(clauses)
+
+
+def any_word(
+    schema: tantivy.Schema, words: Iterable[Sequence[str]], unknown: Iterable[str]
+) -> tantivy.Query:
+    """Posts with any of the words (each given as its variants), best by BM25; words that no post
+    has are looked for with one letter wrong."""
+    parts: Clauses = []
+    for terms in words:
+        for term in terms:
+            parts.append((Occur.Should, _term(schema, "body", term)))
+            context = tantivy.Query.boost_query(_term(schema, "context", term), CONTEXT_WEIGHT)
+            parts.append((Occur.Should, context))
+    for word in unknown:
+        if len(word) >= _FUZZY_MIN_CHARACTERS and word.isalpha() and word.isascii():
+            fuzzy = tantivy.Query.fuzzy_term_query(schema, "body", word, 1, True)
+            parts.append((Occur.Should, fuzzy))
+    return tantivy.Query.boolean_query(parts) if parts else tantivy.Query.empty_query()
+
+
+def restricted(clauses: Clauses, query: tantivy.Query) -> tantivy.Query:
+    """``query`` among the posts that meet the clauses, which do not change its score."""
+    if not clauses:
+        return query
+    only = tantivy.Query.const_score_query(conjunction(clauses), 0.0)
+    return tantivy.Query.boolean_query([(Occur.Must, query), (Occur.Must, only)])
+
+
+def among(schema: tantivy.Schema, ids: Sequence[int], clauses: Clauses) -> tantivy.Query:
+    """Those of ``ids`` that meet the clauses."""
+    these = tantivy.Query.term_set_query(schema, "id", list(ids))
+    return tantivy.Query.boolean_query([(Occur.Must, these), (Occur.Must, conjunction(clauses))])
+
+
+def _strict(atom: Atom, said: bool) -> bool:
+    if atom.part not in SAID:
+        return True
+    return said and (atom.negated or atom.part is not Part.WORD)
+
+
+def _group(schema: tantivy.Schema, group: tuple[Atom, ...]) -> Clauses:
+    """One group as clauses; parts without a single letter or digit ask for nothing."""
+    made = [(atom, _atom(schema, atom)) for atom in group]
+    usable = [(atom, query) for atom, query in made if query is not None]
+    if not usable:
+        return []
+    if len(usable) == 1:
+        atom, query = usable[0]
+        return [(Occur.MustNot if atom.negated else Occur.Must, query)]
+    either: Clauses = []
+    for atom, query in usable:
+        wanted = conjunction([(Occur.MustNot, query)]) if atom.negated else query
+        either.append((Occur.Should, wanted))
+    return [(Occur.Must, tantivy.Query.boolean_query(either))]
+
+
+def _atom(schema: tantivy.Schema, atom: Atom) -> tantivy.Query | None:
+    if atom.part in (Part.WORD, Part.PHRASE):
+        return words_query(schema, atom.value)
+    field = "author" if atom.part is Part.FROM else atom.part.value
+    return _term(schema, field, atom.value)
+
+
+def words_query(schema: tantivy.Schema, text: str) -> tantivy.Query | None:
+    """Posts in which the words of ``text`` stand together, in any language's stems."""
+    tokens = tokenize(text)
+    if not tokens:
+        return None
+    if len(tokens) == 1:
+        return _one_word(schema, tokens[0])
+    phrases = [
+        tantivy.Query.phrase_query(schema, "body", list(terms)) for terms in readings(tokens)
+    ]
+    return phrases[0] if len(phrases) == 1 else _either(phrases)
+
+
+def _one_word(schema: tantivy.Schema, token: Token) -> tantivy.Query:
+    if len(token.word) == 1 and re.match(r"[^\x00-\u0dff]", token.word):
+        # One character of a script without spaces: it begins one of the index's pairs.
+        return tantivy.Query.regex_query(schema, "body", re.escape(token.word) + ".?")
+    return _either([_term(schema, "body", term) for term in variants(token.word)])
+
+
+def _either(queries: list[tantivy.Query]) -> tantivy.Query:
+    if len(queries) == 1:
+        return queries[0]
+    return tantivy.Query.disjunction_max_query(queries)
+
+
+def _term(schema: tantivy.Schema, field: str, value: str) -> tantivy.Query:
+    option = {"body": "position", "context": "freq"}.get(field, "basic")
+    return tantivy.Query.term_query(schema, field, value, option)
+
+
+def _ranges(schema: tantivy.Schema, query: Query) -> Clauses:
+    clauses: Clauses = []
+    if query.since or query.until:
+        span = tantivy.Query.range_query(
+            schema,
+            "posted_at",
+            tantivy.FieldType.Integer,
+            lower_bound=int(query.since.timestamp() * 1000) if query.since else None,
+            upper_bound=int(query.until.timestamp() * 1000) if query.until else None,
+            include_upper=False,
+        )
+        clauses.append((Occur.Must, tantivy.Query.const_score_query(span, 0.0)))
+    for field, least in (("likes", query.min_likes), ("reposts", query.min_reposts)):
+        if least:
+            enough = tantivy.Query.range_query(
+                schema, field, tantivy.FieldType.Unsigned, lower_bound=least
+            )
+            clauses.append((Occur.Must, tantivy.Query.const_score_query(enough, 0.0)))
+    return clauses

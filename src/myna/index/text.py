@@ -1,0 +1,226 @@
+"""The text index on disk: one process writes, any number read. tantivy under a checkpoint.
+
+``index/text.json`` names the folder in use and the changes that are in it. A folder of another
+store, of another version or one that cannot be opened is replaced by an empty one, which the
+follower fills from the store again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tantivy
+
+from myna.errors import StorageError
+from myna.index.checkpoint import Checkpoint, add_span, load_checkpoint, save_checkpoint
+from myna.index.schema import VERSION, build_schema, document
+from myna.post import State, StoredPost
+from myna.telemetry import get_logger
+
+_HEAP_BYTES = 48_000_000
+_RELOAD_SECONDS = 0.02
+_AVERAGE_SECONDS = 60.0
+_log = get_logger("index")
+
+
+def lock_folder(folder: Path, name: str) -> int:
+    """Make this process the only writer of ``name`` under ``folder``; returns the lock's handle,
+    which the system lets go when the process ends, however it ends.
+
+    Raises:
+        StorageError: another process is the writer, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StorageError(
+            f"The index folder {folder} cannot be written ({error.strerror}). Check who owns it."
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise StorageError(
+            f"Another process already writes the index in {folder}. Stop the other Myna, "
+            "or give this one a folder of its own with MYNA_HOME."
+        ) from None
+    return handle
+
+
+class TextWriter:
+    """The one writer. Not thread-safe: one thread owns it."""
+
+    def __init__(self, folder: Path, store_id: str) -> None:
+        self._folder = folder
+        self._lock = lock_folder(folder, "text")
+        self._file = folder / "text.json"
+        self._store_id = store_id
+        self._writer: tantivy.IndexWriter | None = None
+        checkpoint = load_checkpoint(self._file)
+        reason = None
+        if checkpoint is None:
+            reason = "there is none"
+        elif checkpoint.store_id != store_id:
+            reason = "it was made from another database"
+        elif checkpoint.version != VERSION:
+            reason = "it was made by another version"
+        else:
+            self._checkpoint = checkpoint
+            try:
+                self._open()
+            except (ValueError, OSError) as error:
+                reason = f"it is damaged ({type(error).__name__})"
+        if reason:
+            self.start_over(reason)
+
+    @property
+    def seq(self) -> int:
+        """All changes up to this one are committed."""
+        return self._checkpoint.seq
+
+    def start_over(self, reason: str) -> None:
+        """Begin with an empty index; readers move to it at their next search."""
+        _log.info("text index is built anew", reason=reason)
+        self._close_writer()
+        generation = f"text-{time.time_ns():x}"
+        try:
+            (self._folder / generation).mkdir(parents=True)
+            tantivy.Index(build_schema(), str(self._folder / generation))
+        except (ValueError, OSError) as error:
+            raise StorageError(
+                f"The index folder {self._folder} cannot be written. "
+                "Free some disk space or check who owns it."
+            ) from error
+        self._checkpoint = Checkpoint(generation, self._store_id, VERSION)
+        save_checkpoint(self._file, self._checkpoint)
+        self._open()
+        for old in self._folder.glob("text-*"):
+            if old.name != generation:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def _open(self) -> None:
+        path = self._folder / self._checkpoint.generation
+        self._index = tantivy.Index(build_schema(), str(path))
+        self._writer = self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+
+    def write(self, posts: Sequence[StoredPost], parents: Mapping[int, StoredPost]) -> None:
+        """Put the posts in as they are now; those that are not live go out."""
+        assert self._writer is not None
+        try:
+            for post in posts:
+                self._writer.delete_documents_by_term("id", post.id)
+                if post.state is State.LIVE:
+                    self._writer.add_document(document(post, parents.get(post.id)))
+        except (ValueError, OSError) as error:
+            raise _full(self._folder) from error
+
+    def commit(self, seq: int) -> None:
+        """Make what was written durable and visible; all changes up to ``seq`` are in."""
+        assert self._writer is not None
+        try:
+            self._writer.commit()
+        except (ValueError, OSError) as error:
+            raise _full(self._folder) from error
+        done = add_span(self._checkpoint.done, 0, seq)
+        self._checkpoint = replace(self._checkpoint, done=done)
+        save_checkpoint(self._file, self._checkpoint)
+
+    def close(self) -> None:
+        """Let go of the files; what was not committed is read from the store again."""
+        self._close_writer()
+        os.close(self._lock)
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.rollback()
+            self._writer.wait_merging_threads()
+            self._writer = None
+
+
+def _full(folder: Path) -> StorageError:
+    return StorageError(
+        f"The text index in {folder} cannot be written. Free some disk space; "
+        "it then goes on by itself."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The index at one moment."""
+
+    searcher: tantivy.Searcher
+    schema: tantivy.Schema
+    seq: int
+    store_id: str
+    average_words: float
+
+
+class TextReader:
+    """Reads what another process writes. Thread-safe."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._mutex = threading.Lock()
+        self._index: tantivy.Index | None = None
+        self._checkpoint: Checkpoint | None = None
+        self._schema = build_schema()
+        self._next_reload = 0.0
+        self._next_average = 0.0
+        self._average = 1.0
+
+    def snapshot(self) -> Snapshot | None:
+        """The latest commit, at most 20 ms old; None while there is no index."""
+        with self._mutex:
+            if time.monotonic() >= self._next_reload:
+                self._reload()
+                self._next_reload = time.monotonic() + _RELOAD_SECONDS
+            if self._index is None or self._checkpoint is None:
+                return None
+            searcher = self._index.searcher()
+            if time.monotonic() >= self._next_average:
+                self._average = _average_words(searcher)
+                self._next_average = time.monotonic() + _AVERAGE_SECONDS
+            return Snapshot(
+                searcher,
+                self._schema,
+                self._checkpoint.seq,
+                self._checkpoint.store_id,
+                self._average,
+            )
+
+    def _reload(self) -> None:
+        # The checkpoint is read first: what it says is then surely in what is opened after it.
+        checkpoint = load_checkpoint(self._folder / "text.json")
+        if checkpoint is None or checkpoint.version != VERSION:
+            self._index, self._checkpoint = None, None
+            return
+        try:
+            if (
+                self._index is None
+                or self._checkpoint is None
+                or checkpoint.generation != self._checkpoint.generation
+            ):
+                index = tantivy.Index.open(str(self._folder / checkpoint.generation))
+                index.config_reader("manual")
+                self._index = index
+                self._next_average = 0.0
+            self._index.reload()
+            self._checkpoint = checkpoint
+        except (ValueError, OSError):  # replaced at this moment, or damaged: the writer mends it
+            self._index, self._checkpoint = None, None
+
+
+def _average_words(searcher: tantivy.Searcher) -> float:
+    """Mean number of words of a post's text, what BM25 measures length by."""
+    if searcher.num_docs == 0:
+        return 1.0
+    result = searcher.aggregate(tantivy.Query.all_query(), {"words": {"avg": {"field": "words"}}})
+    return max(1.0, float(result["words"]["value"] or 1.0))
