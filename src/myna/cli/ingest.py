@@ -61,13 +61,15 @@ def ingest(
     try:
         with _stop_on_signals() as stop, _Bar(archive, errors) as bar:
             report = _Report(bar)
+            known = False
 
             def after_batch(summary: Summary) -> None:
+                nonlocal known
                 bar.show(summary)
-                if summary.accepted and not report.network_known:
+                if summary.accepted and not known:  # a file without a good line names no network
                     with database.begin() as conn:
                         ensure_network(conn, archive.network)
-                    report.network_known = True
+                    known = True
 
             summary = run_source(
                 database,
@@ -121,7 +123,6 @@ class _Report:
     def __init__(self, bar: _Bar) -> None:
         self._console = bar.console
         self._count = 0
-        self.network_known = False
 
     def reject(self, rejection: Rejection) -> None:
         """Take one bad line."""

@@ -216,7 +216,7 @@ class EmbeddedServer:
             shutil.rmtree(fresh, ignore_errors=True)
             raise self._failed("could not be created", output)
         fresh.rename(self.data_dir)
-        log.info("database created", folder=str(self.data_dir))
+        log.debug("database created", folder=str(self.data_dir))
 
     def _start(self, account: pwd.struct_passwd | None) -> None:
         if self.log_file.exists() and self.log_file.stat().st_size > _MAX_LOG_BYTES:

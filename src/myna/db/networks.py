@@ -37,6 +37,14 @@ def save_network(conn: Connection, network: Network) -> None:
     )
 
 
+def ensure_network(conn: Connection, name: str) -> None:
+    """Make ``name`` known under its own name as title, unless it is known already."""
+    conn.execute(
+        text("insert into networks (name, title) values (:name, :name) on conflict do nothing"),
+        {"name": name},
+    )
+
+
 def list_networks(conn: Connection) -> list[Network]:
     """Every network, by name."""
     rows = conn.execute(

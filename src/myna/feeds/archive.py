@@ -78,6 +78,18 @@ class Archive:
         except (OSError, ValueError):
             return 0
 
+    def check(self) -> None:
+        """See that the file is there, before anything is begun.
+
+        Raises:
+            SourceError: it is not, or cannot be opened.
+        """
+        try:
+            if self.path:
+                self._open().close()
+        except OSError as error:
+            raise self._unreadable(error) from None
+
     def read(self, cursor: str) -> Iterator[Record | None]:
         """Records from ``cursor`` on; see ``Source.read``."""
         try:
@@ -90,10 +102,7 @@ class Archive:
                 yield from self._records(stream, place, identity)
                 yield Record("")
         except OSError as error:
-            raise SourceError(
-                f"{self.path or 'Standard input'} cannot be read "
-                f"({error.strerror or 'it is damaged'}). See that it is there and readable."
-            ) from None
+            raise self._unreadable(error) from None
         except (EOFError, zlib.error, zstandard.ZstdError):
             raise SourceError(
                 f"{self.path or 'Standard input'} is damaged or cut off. What came before is "
@@ -134,6 +143,12 @@ class Archive:
         if self.path.is_dir():
             raise SourceError(f"{self.path} is a folder. Name a file of JSON lines.")
         return self.path.open("rb")
+
+    def _unreadable(self, error: OSError) -> SourceError:
+        return SourceError(
+            f"{self.path or 'Standard input'} cannot be read "
+            f"({error.strerror or 'it is damaged'}). See that it is there and readable."
+        )
 
     def _identity(self, raw: BinaryIO) -> str:
         """What tells this file from another at the same path; "" for what cannot be read twice."""
