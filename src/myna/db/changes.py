@@ -269,7 +269,8 @@ class _Batch:
         fingerprint: nothing personal is left of a deleted post."""
         content = draft.content
         if content is None or content.post is None:
-            return (None, "", None, None, None, 0, 0, draft.revision, self.now, "{}", 0)
+            created_at = draft.created_at or self.now
+            return (None, "", None, None, None, 0, 0, draft.revision, created_at, "{}", 0)
         post = content.post
         return (
             author_ids[content.network, post.author.id],

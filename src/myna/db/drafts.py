@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from myna.db.content import Content
 from myna.post import Kind, State
@@ -47,6 +48,8 @@ class Draft:
     fingerprint: int
     thread: str
     reply_to: str | None = None
+    created_at: datetime | None = None
+    """Where a post was deleted in the batch that brought it: its place in the thread stays."""
     content: Content | None = None
     """What to write; None while nothing has changed, and for a deleted post."""
     changed: bool = False
@@ -106,6 +109,7 @@ def draft_of(event: Content) -> Draft:
         event.fingerprint,
         event.uri,
         reply_to=event.post.reply_to,
+        created_at=event.post.created_at,
         content=event,
         changed=True,
         edited=event.kind is Kind.EDIT,
