@@ -1,0 +1,164 @@
+/** The JSON of the back end (docs/reference/routes). All text offsets count Unicode code points. */
+
+export interface Author {
+  handle: string;
+  name: string;
+  is_bot: boolean;
+}
+
+export interface Post {
+  network: string;
+  uri: string;
+  author: Author;
+  text: string;
+  created_at: string;
+  indexed_at: string;
+  edited_at: string | null;
+  lang: string | null;
+  channel: string | null;
+  reply_to: string | null;
+  thread: string;
+  likes: number;
+  reposts: number;
+  url: string | null;
+  app_url: string;
+  /** Set on replayed posts of a demo network: when the post was really written. */
+  original_created_at?: string | null;
+}
+
+/** What is left of a post in its thread once its author deleted it. */
+export interface DeletedPost {
+  network: string;
+  uri: string;
+  deleted: true;
+}
+
+export interface Source {
+  number: number;
+  /** null once the post was deleted. */
+  post: Post | null;
+  parent: Post | null;
+  score?: number;
+}
+
+export interface Span {
+  kind: "citation" | "unsupported";
+  start: number;
+  end: number;
+  numbers: number[];
+}
+
+export interface Notice {
+  code: string;
+  text: string;
+}
+
+export type MessageState = "running" | "done" | "stopped" | "failed" | "interrupted";
+export type Outcome = "answered" | "declined" | "small_talk";
+
+export interface Message {
+  id: string;
+  chat_id: string;
+  parent_id: string | null;
+  role: "user" | "assistant";
+  state: MessageState;
+  outcome: Outcome | null;
+  text: string;
+  spans: Span[];
+  sources: Source[];
+  notices: Notice[];
+  usage: { prompt_tokens?: number; completion_tokens?: number } | null;
+  error: { code: string; message: string } | null;
+  model: string | null;
+  prompt_version: string | null;
+  created_at: string;
+  finished_at: string | null;
+}
+
+export interface ChatSummary {
+  id: string;
+  title: string;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface Chat extends ChatSummary {
+  messages: Message[];
+}
+
+export interface Network {
+  name: string;
+  title: string;
+  attribution: string;
+  license_url: string;
+  home_url: string;
+}
+
+export interface Config {
+  version: string;
+  networks: Network[];
+  model: { name: string; small: boolean; ready: boolean };
+  suggestions: string[];
+  posts: number;
+  demo: boolean;
+}
+
+export interface Status {
+  posts: number;
+  authors: number;
+  index: {
+    indexed_seq: number;
+    last_seq: number;
+    lag: number;
+    vectors: number;
+    coverage: number;
+  };
+}
+
+export type SearchSort = "relevance" | "latest";
+
+export interface SearchHit {
+  post: Post;
+  highlights: [number, number][];
+  score: number;
+}
+
+export interface SearchResult {
+  query: string;
+  notes: string[];
+  total: number;
+  took_ms: number;
+  hits: SearchHit[];
+}
+
+export interface PostView {
+  post: Post;
+  parent: Post | null;
+  replies: Post[];
+}
+
+export interface Thread {
+  root: string;
+  posts: (Post | DeletedPost)[];
+}
+
+export type Stage = "searching" | "reading" | "writing";
+
+/** One frame of GET /api/messages/{id}/events. */
+export type StreamEvent =
+  | { type: "status"; stage: Stage }
+  | { type: "sources"; sources: Source[] }
+  | { type: "text"; delta: string }
+  | { type: "citation"; start: number; end: number; numbers: number[] }
+  | { type: "unsupported"; start: number; end: number }
+  | { type: "notice"; code: string; text: string }
+  | { type: "usage"; prompt_tokens: number; completion_tokens: number }
+  | {
+      type: "done";
+      outcome: Outcome | null;
+      model: string;
+      prompt_version: string;
+      state: "done" | "stopped";
+    }
+  | { type: "error"; code: string; message: string }
+  | ({ type: "message" } & Message);

@@ -1,0 +1,229 @@
+/** Every sentence that the app itself says. French must have the same shape: see fr.ts. */
+
+const number = new Intl.NumberFormat("en");
+const count = (n: number, one: string, other: string) =>
+  `${number.format(n)} ${n === 1 ? one : other}`;
+
+export const en = {
+  locale: "en",
+  name: "English",
+
+  app: {
+    tagline: "Ask the network.",
+    skip: "Skip to the conversation",
+    untitled: "New chat",
+    loading: "Loading…",
+    title: (page: string) => `${page} · Myna`,
+  },
+
+  nav: {
+    label: "Chats",
+    open: "Open the list of chats",
+    close: "Close the list of chats",
+    newChat: "New chat",
+    search: "Search posts",
+    about: "About Myna",
+    menu: "Language and theme",
+    empty: "Your chats will be listed here.",
+    failed: "The list of chats cannot be loaded.",
+    today: "Today",
+    yesterday: "Yesterday",
+    week: "Last 7 days",
+    older: "Older",
+    language: "Language",
+    theme: "Theme",
+    themes: { system: "As the system", light: "Light", dark: "Dark" },
+    posts: (n: number) => count(n, "post", "posts"),
+    behind: (n: number) => `${count(n, "new post", "new posts")} being indexed`,
+    upToDate: "index up to date",
+    arrived: (n: number) => `${count(n, "new post", "new posts")} just now`,
+  },
+
+  chat: {
+    options: (title: string) => `Options of “${title}”`,
+    rename: "Rename",
+    delete: "Delete",
+    save: "Save",
+    cancel: "Cancel",
+    nameLabel: "Name of the chat",
+    deleteTitle: "Delete this chat?",
+    deleteText: (title: string) =>
+      `“${title}” and its answers are deleted for good. This cannot be undone.`,
+    deleted: "Chat deleted.",
+    missing: "This chat does not exist, or it was begun in another browser.",
+    conversation: "Conversation",
+    toBottom: "Go to the latest message",
+  },
+
+  ask: {
+    label: "Your question",
+    placeholder: "Ask what people say…",
+    followUp: "Ask a follow-up…",
+    send: "Send",
+    stop: "Stop the answer",
+    hint: "Myna is an AI and can err. The posts are what counts: read them.",
+    notReady:
+      "The model is still starting. You can ask already: the answer comes when it is ready.",
+  },
+
+  empty: {
+    heading: "Ask the network.",
+    text: (posts: string, networks: string) =>
+      `Myna is an AI that reads ${posts} of ${networks} and answers with the posts that say so. It can err: each sentence shows the post that it rests on, or says that it has none.`,
+    posts: (n: number) => count(n, "public post", "public posts"),
+    nothing: "No posts are loaded yet. Load some with “myna ingest FILE”, then ask.",
+    try: "Try one of these",
+    small: (model: string) =>
+      `Answers are written by ${model}, a very small model that runs on this machine. Expect short answers; a larger model makes them better.`,
+    model: (model: string) => `Answers are written by ${model}.`,
+    source: "Posts:",
+    unreachable: "Myna cannot be reached. Is it still running?",
+  },
+
+  answer: {
+    you: "You asked",
+    myna: "Myna answered",
+    searching: "Searching the posts…",
+    reading: (n: number) => `Reading ${count(n, "post", "posts")}…`,
+    writing: "Writing…",
+    waiting: "Waiting for the model…",
+    reconnecting: "The connection was lost. Trying again…",
+    finished: (n: number) =>
+      n > 0 ? `Answer finished, ${count(n, "source", "sources")}.` : "Answer finished.",
+    stopped: "You stopped this answer.",
+    interrupted: "This answer was interrupted when Myna stopped. Ask again to get a whole one.",
+    failed: "The answer could not be written.",
+    notSent: "The question could not be sent.",
+    retry: "Try again",
+    copy: "Copy with sources",
+    copied: "Copied.",
+    copyFailed: "The browser does not allow copying here.",
+    regenerate: "Answer again",
+    edit: "Edit the question",
+    ask: "Ask",
+    version: (at: number, of: number) => `Version ${at} of ${of}`,
+    previous: "Previous version",
+    next: "Next version",
+    sourcesHeading: "Sources:",
+    by: (model: string) => `Written by ${model}`,
+    tokens: (read: number, written: number) =>
+      `${number.format(read)} tokens read, ${number.format(written)} written`,
+  },
+
+  sources: {
+    heading: "Sources",
+    nearest: "Nearest posts",
+    count: (n: number) => count(n, "post", "posts"),
+    cited: (n: number, of: number) => `${number.format(n)} of ${number.format(of)} cited`,
+    all: "Show all",
+    fewer: "Show fewer",
+    number: (n: number) => `Source ${n}`,
+    deleted: "This post was deleted.",
+    citation: (n: number, who: string) => `Source ${n}, by ${who}: open it in its thread`,
+    citationDeleted: (n: number) => `Source ${n}: this post was deleted`,
+    unsupported: "no source",
+    unsupportedText:
+      "None of the posts that were found says this. It may be wrong: do not rely on it.",
+    unsupportedLabel: "No source: why?",
+  },
+
+  post: {
+    bot: "bot",
+    botText: "This account is a bot",
+    replyTo: (who: string) => `Replying to ${who}`,
+    open: "Open in its thread",
+    original: "See on its network",
+    edited: "edited",
+    deleted: "This post was deleted.",
+    replayed: (when: string) => `Replayed; written on ${when}`,
+    likes: (n: number) => count(n, "like", "likes"),
+    reposts: (n: number) => count(n, "repost", "reposts"),
+    posted: (when: string) => `Posted ${when}`,
+  },
+
+  thread: {
+    title: "Thread",
+    heading: (n: number) => `Thread of ${count(n, "post", "posts")}`,
+    in: (channel: string) => `in ${channel}`,
+    back: "Back",
+    toChats: "Ask Myna",
+    missing: "This post is not here: it was deleted, or Myna never saw it.",
+    highlighted: "The post that you opened",
+  },
+
+  search: {
+    title: "Search",
+    label: "Search the posts",
+    placeholder: 'Words, "a phrase", from:name, since:2024-01-31 …',
+    submit: "Search",
+    relevance: "Best match",
+    latest: "Latest",
+    sort: "Order",
+    results: (n: number) => count(n, "post", "posts"),
+    took: (ms: number) => `in ${number.format(Math.max(1, Math.round(ms)))} ms`,
+    none: "No post matches. Fewer or other words may help.",
+    more: "Show more",
+    ask: (query: string) => `Ask Myna about “${query}”`,
+    help: "What you can type",
+    operators: [
+      ["wifi driver", "posts with these words, the best match first"],
+      ['"no sound"', "exactly these words, in this order"],
+      ["grub OR lilo", "one or the other"],
+      ["printer -hp", "without a word"],
+      ["from:name", "written by one account"],
+      ["since:2008-04-24 until:2008-05-01", "in a stretch of time"],
+      ["#tag", "with a tag"],
+      ["network:name", "from one network"],
+      ["thread:address", "inside one thread"],
+    ] as [string, string][],
+  },
+
+  about: {
+    title: "About",
+    heading: "About Myna",
+    aiHeading: "You are talking to an AI",
+    ai: "Myna is a program. It searches posts that people wrote on a social network, gives the best of them to a language model, and shows you what the model writes. It does not know anything by itself and it can err.",
+    howHeading: "How to read an answer",
+    howCitation:
+      "A number after a sentence points to a post that supports it. Rest on the number to read the post, open it to see the whole thread. Myna’s own code sets these numbers by comparing the sentence with the posts; the model does not.",
+    howUnsupported:
+      "A dotted, grey sentence marked “no source” says something that none of the posts says. It is left there so that you see what the model wrote.",
+    howDeclined:
+      "When search finds nothing good enough, Myna says so and shows the nearest posts instead of guessing.",
+    postsHeading: "Where the posts come from",
+    license: (name: string) => `Licence: ${name}`,
+    deletion: "A post that its author deletes disappears here too, from old answers as well.",
+    modelHeading: "The model",
+    privacyHeading: "What is kept",
+    privacy:
+      "Your chats are stored by the server that you see here and belong to this browser, through one anonymous cookie. Nothing is sent to any other company’s server by this page. Deleting a chat deletes it.",
+    keysHeading: "Keys",
+    keys: [
+      ["Enter", "send the question"],
+      ["Shift + Enter", "new line"],
+      ["Esc", "stop the answer, close what is open"],
+      ["/", "go to the question"],
+      ["Ctrl + K", "new chat"],
+    ] as [string, string][],
+    licensesHeading: "Licences",
+    licenses: "Myna is free software under the Apache License 2.0.",
+    licensesLink: "Licences of the parts of this page",
+    version: (version: string) => `Version ${version}`,
+  },
+
+  lost: {
+    title: "Not found",
+    text: "There is no such page.",
+    home: "Go to the start",
+  },
+
+  failure: {
+    generic: "Something went wrong.",
+    unreachable: "Myna cannot be reached. Check that it is still running, then try again.",
+    retry: "Try again",
+    crashed: "The page has run into an error. Reloading it brings everything back.",
+    reload: "Reload",
+  },
+};
+
+export type Dictionary = typeof en;

@@ -1,0 +1,233 @@
+/** Français. The type makes sure that nothing is missing. */
+
+import type { Dictionary } from "./en.ts";
+
+const number = new Intl.NumberFormat("fr");
+/** In French, zero and one are singular. */
+const count = (n: number, one: string, other: string) =>
+  `${number.format(n)} ${n < 2 ? one : other}`;
+
+export const fr: Dictionary = {
+  locale: "fr",
+  name: "Français",
+
+  app: {
+    tagline: "Interrogez le réseau.",
+    skip: "Aller à la conversation",
+    untitled: "Nouvelle discussion",
+    loading: "Chargement…",
+    title: (page) => `${page} · Myna`,
+  },
+
+  nav: {
+    label: "Discussions",
+    open: "Ouvrir la liste des discussions",
+    close: "Fermer la liste des discussions",
+    newChat: "Nouvelle discussion",
+    search: "Chercher des messages",
+    about: "À propos de Myna",
+    menu: "Langue et thème",
+    empty: "Vos discussions apparaîtront ici.",
+    failed: "La liste des discussions n’a pas pu être chargée.",
+    today: "Aujourd’hui",
+    yesterday: "Hier",
+    week: "7 derniers jours",
+    older: "Plus anciennes",
+    language: "Langue",
+    theme: "Thème",
+    themes: { system: "Comme le système", light: "Clair", dark: "Sombre" },
+    posts: (n) => count(n, "message", "messages"),
+    behind: (n) => `${count(n, "nouveau message", "nouveaux messages")} en cours d’indexation`,
+    upToDate: "index à jour",
+    arrived: (n) => `${count(n, "nouveau message", "nouveaux messages")} à l’instant`,
+  },
+
+  chat: {
+    options: (title) => `Options de « ${title} »`,
+    rename: "Renommer",
+    delete: "Supprimer",
+    save: "Enregistrer",
+    cancel: "Annuler",
+    nameLabel: "Nom de la discussion",
+    deleteTitle: "Supprimer cette discussion ?",
+    deleteText: (title) =>
+      `« ${title} » et ses réponses seront supprimées définitivement. C’est irréversible.`,
+    deleted: "Discussion supprimée.",
+    missing: "Cette discussion n’existe pas, ou elle a été commencée dans un autre navigateur.",
+    conversation: "Conversation",
+    toBottom: "Aller au dernier message",
+  },
+
+  ask: {
+    label: "Votre question",
+    placeholder: "Demandez ce que disent les gens…",
+    followUp: "Poursuivez la conversation…",
+    send: "Envoyer",
+    stop: "Arrêter la réponse",
+    hint: "Myna est une IA et peut se tromper. Ce sont les messages qui comptent : lisez-les.",
+    notReady:
+      "Le modèle démarre encore. Vous pouvez déjà demander : la réponse viendra quand il sera prêt.",
+  },
+
+  empty: {
+    heading: "Interrogez le réseau.",
+    text: (posts, networks) =>
+      `Myna est une IA qui lit ${posts} de ${networks} et répond avec les messages qui le disent. Elle peut se tromper : chaque phrase montre le message qui l’appuie, ou dit qu’elle n’en a pas.`,
+    posts: (n) => count(n, "message public", "messages publics"),
+    nothing:
+      "Aucun message n’est encore chargé. Chargez-en avec « myna ingest FICHIER », puis demandez.",
+    try: "Essayez par exemple",
+    small: (model) =>
+      `Les réponses sont écrites par ${model}, un très petit modèle qui tourne sur cette machine. Attendez-vous à des réponses courtes ; un plus grand modèle fait mieux.`,
+    model: (model) => `Les réponses sont écrites par ${model}.`,
+    source: "Messages :",
+    unreachable: "Myna est injoignable. Fonctionne-t-elle encore ?",
+  },
+
+  answer: {
+    you: "Vous avez demandé",
+    myna: "Myna a répondu",
+    searching: "Recherche dans les messages…",
+    reading: (n) => `Lecture de ${count(n, "message", "messages")}…`,
+    writing: "Rédaction…",
+    waiting: "En attente du modèle…",
+    reconnecting: "La connexion est perdue. Nouvel essai…",
+    finished: (n) =>
+      n > 0 ? `Réponse terminée, ${count(n, "source", "sources")}.` : "Réponse terminée.",
+    stopped: "Vous avez arrêté cette réponse.",
+    interrupted:
+      "Cette réponse a été interrompue par l’arrêt de Myna. Redemandez pour l’avoir entière.",
+    failed: "La réponse n’a pas pu être écrite.",
+    notSent: "La question n’a pas pu être envoyée.",
+    retry: "Réessayer",
+    copy: "Copier avec les sources",
+    copied: "Copié.",
+    copyFailed: "Le navigateur ne permet pas de copier ici.",
+    regenerate: "Répondre à nouveau",
+    edit: "Modifier la question",
+    ask: "Demander",
+    version: (at, of) => `Version ${at} sur ${of}`,
+    previous: "Version précédente",
+    next: "Version suivante",
+    sourcesHeading: "Sources :",
+    by: (model) => `Écrit par ${model}`,
+    tokens: (read, written) =>
+      `${number.format(read)} jetons lus, ${number.format(written)} écrits`,
+  },
+
+  sources: {
+    heading: "Sources",
+    nearest: "Messages les plus proches",
+    count: (n) => count(n, "message", "messages"),
+    cited: (n, of) => `${number.format(n)} sur ${number.format(of)} ${n < 2 ? "cité" : "cités"}`,
+    all: "Tout afficher",
+    fewer: "Afficher moins",
+    number: (n) => `Source ${n}`,
+    deleted: "Ce message a été supprimé.",
+    citation: (n, who) => `Source ${n}, de ${who} : l’ouvrir dans son fil`,
+    citationDeleted: (n) => `Source ${n} : ce message a été supprimé`,
+    unsupported: "sans source",
+    unsupportedText:
+      "Aucun des messages trouvés ne dit cela. C’est peut-être faux : ne vous y fiez pas.",
+    unsupportedLabel: "Sans source : pourquoi ?",
+  },
+
+  post: {
+    bot: "robot",
+    botText: "Ce compte est un robot",
+    replyTo: (who) => `En réponse à ${who}`,
+    open: "Ouvrir dans son fil",
+    original: "Voir sur son réseau",
+    edited: "modifié",
+    deleted: "Ce message a été supprimé.",
+    replayed: (when) => `Rejoué ; écrit le ${when}`,
+    likes: (n) => count(n, "mention j’aime", "mentions j’aime"),
+    reposts: (n) => count(n, "partage", "partages"),
+    posted: (when) => `Publié ${when}`,
+  },
+
+  thread: {
+    title: "Fil",
+    heading: (n) => `Fil de ${count(n, "message", "messages")}`,
+    in: (channel) => `dans ${channel}`,
+    back: "Retour",
+    toChats: "Demander à Myna",
+    missing: "Ce message n’est pas ici : il a été supprimé, ou Myna ne l’a jamais vu.",
+    highlighted: "Le message que vous avez ouvert",
+  },
+
+  search: {
+    title: "Recherche",
+    label: "Chercher dans les messages",
+    placeholder: 'Mots, "une phrase", from:nom, since:2024-01-31 …',
+    submit: "Chercher",
+    relevance: "Pertinence",
+    latest: "Plus récents",
+    sort: "Ordre",
+    results: (n) => count(n, "message", "messages"),
+    took: (ms) => `en ${number.format(Math.max(1, Math.round(ms)))} ms`,
+    none: "Aucun message ne correspond. Essayez avec moins de mots, ou d’autres.",
+    more: "En afficher plus",
+    ask: (query) => `Demander à Myna : « ${query} »`,
+    help: "Ce que vous pouvez taper",
+    operators: [
+      ["wifi driver", "les messages avec ces mots, les plus pertinents d’abord"],
+      ['"no sound"', "exactement ces mots, dans cet ordre"],
+      ["grub OR lilo", "l’un ou l’autre"],
+      ["printer -hp", "sans un mot"],
+      ["from:nom", "écrits par un compte"],
+      ["since:2008-04-24 until:2008-05-01", "dans une période"],
+      ["#mot", "avec un mot-dièse"],
+      ["network:nom", "d’un seul réseau"],
+      ["thread:adresse", "dans un seul fil"],
+    ],
+  },
+
+  about: {
+    title: "À propos",
+    heading: "À propos de Myna",
+    aiHeading: "Vous parlez à une IA",
+    ai: "Myna est un programme. Elle cherche des messages que des gens ont écrits sur un réseau social, donne les meilleurs à un modèle de langage et vous montre ce qu’il écrit. Elle ne sait rien par elle-même et peut se tromper.",
+    howHeading: "Comment lire une réponse",
+    howCitation:
+      "Un numéro après une phrase désigne un message qui l’appuie. Survolez-le pour lire le message, ouvrez-le pour voir tout le fil. C’est le code de Myna qui place ces numéros en comparant la phrase aux messages, pas le modèle.",
+    howUnsupported:
+      "Une phrase grise, soulignée de points et marquée « sans source » dit quelque chose qu’aucun message ne dit. Elle reste là pour que vous voyiez ce que le modèle a écrit.",
+    howDeclined:
+      "Quand la recherche ne trouve rien d’assez bon, Myna le dit et montre les messages les plus proches au lieu de deviner.",
+    postsHeading: "D’où viennent les messages",
+    license: (name) => `Licence : ${name}`,
+    deletion:
+      "Un message que son auteur supprime disparaît ici aussi, même des anciennes réponses.",
+    modelHeading: "Le modèle",
+    privacyHeading: "Ce qui est conservé",
+    privacy:
+      "Vos discussions sont gardées par le serveur que vous voyez ici et sont liées à ce navigateur par un seul cookie anonyme. Cette page n’envoie rien au serveur d’aucune autre entreprise. Supprimer une discussion l’efface.",
+    keysHeading: "Touches",
+    keys: [
+      ["Entrée", "envoyer la question"],
+      ["Maj + Entrée", "nouvelle ligne"],
+      ["Échap", "arrêter la réponse, fermer ce qui est ouvert"],
+      ["/", "aller à la question"],
+      ["Ctrl + K", "nouvelle discussion"],
+    ],
+    licensesHeading: "Licences",
+    licenses: "Myna est un logiciel libre sous licence Apache 2.0.",
+    licensesLink: "Licences des composants de cette page",
+    version: (version) => `Version ${version}`,
+  },
+
+  lost: {
+    title: "Introuvable",
+    text: "Cette page n’existe pas.",
+    home: "Aller à l’accueil",
+  },
+
+  failure: {
+    generic: "Quelque chose s’est mal passé.",
+    unreachable: "Myna est injoignable. Vérifiez qu’elle fonctionne encore, puis réessayez.",
+    retry: "Réessayer",
+    crashed: "La page a rencontré une erreur. La recharger remet tout en place.",
+    reload: "Recharger",
+  },
+};

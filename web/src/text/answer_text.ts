@@ -1,0 +1,32 @@
+/** An answer as plain text: what "copy" puts on the clipboard. */
+
+import type { Message, Source } from "../api/types.ts";
+import { rangesToUtf16 } from "./offsets.ts";
+
+/** The answer with [n] after each cited span, and the cited posts below it. */
+export function withSources(message: Message, origin: string, heading: string): string {
+  const citations = rangesToUtf16(
+    message.text,
+    message.spans.filter((span) => span.kind === "citation"),
+  ).toSorted((a, b) => a.end - b.end);
+  let text = "";
+  let at = 0;
+  const cited = new Set<number>();
+  for (const span of citations) {
+    text += message.text.slice(at, span.end) + span.numbers.map((n) => `[${n}]`).join("");
+    at = span.end;
+    for (const number of span.numbers) cited.add(number);
+  }
+  text += message.text.slice(at);
+  const list = message.sources.filter((source) => cited.has(source.number) && source.post);
+  if (list.length === 0) return text;
+  return `${text.trimEnd()}\n\n${heading}\n${list.map((s) => line(s, origin)).join("\n")}`;
+}
+
+function line(source: Source, origin: string): string {
+  const post = source.post;
+  if (!post) return "";
+  const where = post.url ?? new URL(post.app_url, origin).href;
+  const day = (post.original_created_at ?? post.created_at).slice(0, 10);
+  return `[${source.number}] ${post.author.handle}, ${day}: “${post.text.trim()}” ${where}`;
+}
