@@ -26,16 +26,19 @@ def prepare(
     """Create the database, fetch the model, load the demo network; then wait for stdin to close."""
     if parent := os.environ.get("MYNA_PARENT"):
         stop_with_parent(int(parent))
+    from myna.cli.models import shown_progress
     from myna.db.engine import open_database
     from myna.feeds.demo import load_history
-    from myna.models.fetch import ensure_model
+    from myna.models.fetch import pull_model
+    from myna.models.files import model_in_use
 
     settings = load_settings()
     configure_logging(settings.log_level)
     console = Console()
     db = open_database(settings, on_progress=lambda what: console.print(f"{what} …"))
     if not settings.model_url:
-        ensure_model(settings, console)
+        with shown_progress(console) as progress:
+            pull_model(settings, model_in_use(settings), progress)
     if settings.demo:
         with Progress(
             TextColumn("{task.description}"),

