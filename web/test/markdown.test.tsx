@@ -12,11 +12,10 @@ const PARTS = {
 
 /** Renders with spans given by the pieces of text that they cover. */
 function render(text: string, covered: string[] = [], growing = false): string {
-  const points = [...text];
   const ranges = covered.map((piece, index) => {
-    const start = points.join("").indexOf(piece);
+    const start = text.indexOf(piece);
     if (start < 0) throw new Error(`“${piece}” is not in the text`);
-    const before = [...text.slice(0, start)].length;
+    const before = Array.from(text.slice(0, start)).length;
     return { start: before, end: before + [...piece].length, index };
   });
   return renderToStaticMarkup(

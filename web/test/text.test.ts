@@ -8,10 +8,10 @@ import { withSources } from "../src/text/answer_text.ts";
 import { linkify } from "../src/text/links.ts";
 import { makeMessage, makePost } from "./message.ts";
 
-describe("linkify", () => {
-  const hrefs = (text: string) =>
-    linkify(text).flatMap((piece) => (piece.kind === "link" ? [piece.href] : []));
+const hrefs = (text: string) =>
+  linkify(text).flatMap((piece) => (piece.kind === "link" ? [piece.href] : []));
 
+describe("linkify", () => {
   it("keeps punctuation out of the link", () => {
     expect(hrefs("See https://example.org/a, or (http://example.org/b).")).toEqual([
       "https://example.org/a",
