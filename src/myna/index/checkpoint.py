@@ -26,6 +26,8 @@ class Checkpoint:
     """Schema, analysis, embedder: data of another version is not usable."""
     done: tuple[tuple[int, int], ...] = ()
     """Spans of change numbers ``(after, to]`` that are in, sorted, apart from each other."""
+    records: int = 0
+    """Records of a log that were durable then; fewer in the file say that it was damaged since."""
 
     @property
     def seq(self) -> int:
@@ -39,7 +41,11 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
         data = json.loads(path.read_text())
         done = tuple((int(after), int(to)) for after, to in data["done"])
         return Checkpoint(
-            str(data["generation"]), str(data["store_id"]), str(data["version"]), done
+            generation=str(data["generation"]),
+            store_id=str(data["store_id"]),
+            version=str(data["version"]),
+            done=done,
+            records=int(data["records"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -152,6 +152,18 @@ class VectorLog:
         data = os.pread(self._file, RECORD.itemsize, HEADER_BYTES + index * RECORD.itemsize)
         return np.frombuffer(data, RECORD)
 
+    def made_from(self) -> dict[int, int]:
+        """Post → number of the change that its latest vectors (or their absence) were made from."""
+        found: dict[int, int] = {}
+        for start in range(0, self.count, _CHECKED_TAIL):
+            count = min(_CHECKED_TAIL, self.count - start)
+            data = os.pread(
+                self._file, count * RECORD.itemsize, HEADER_BYTES + start * RECORD.itemsize
+            )
+            records = np.frombuffer(data, RECORD)
+            found.update(zip(records["post"].tolist(), records["seq"].tolist(), strict=True))
+        return found
+
     def append(self, posts: Sequence[PostVectors]) -> None:
         """Write the posts' vectors, make them durable, then let readers see them.
 
@@ -257,13 +269,14 @@ class VectorReader:
             return
         count, cuts = struct.unpack_from("<QQ", self._map, _COUNT_AT)
         old = self._view if cuts == self._cuts else _nothing()
+        self._view, self._cuts = old, cuts
         if count <= len(old.records):
             return
         if HEADER_BYTES + count * RECORD.itemsize > len(self._map):
             self._remap()
         there = (len(self._map) - HEADER_BYTES) // RECORD.itemsize
         records = np.frombuffer(self._map, RECORD, count=min(count, there), offset=HEADER_BYTES)
-        self._view, self._cuts = _extended(old, records), cuts
+        self._view = _extended(old, records)
 
     def _remap(self) -> None:
         # The old map is let go when the last view of it is: a search may still be reading.

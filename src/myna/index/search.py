@@ -1,0 +1,321 @@
+"""Search: the text index and the vectors propose, the store says what is live, the rank decides.
+
+``search`` takes what people type into a search box, ``retrieve`` what they ask. Every result is
+read from PostgreSQL at this moment, so what was deleted a moment ago is not shown, whatever the
+index still has. Without vectors, or while they are being made, words alone decide.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tantivy
+
+from myna.db.engine import Database
+from myna.db.posts import get_parents, get_posts, last_seq, store_id
+from myna.errors import ModelFileError
+from myna.index import compile as compiled
+from myna.index.checkpoint import Checkpoint, load_checkpoint
+from myna.index.embed import Embedder, vectors_version
+from myna.index.query import SAID, Query, parse
+from myna.index.rank import Candidate, Lexical, Matcher, QueryWord, rank
+from myna.index.terms import is_stop_word, language_of, tokenize, variants
+from myna.index.text import Snapshot, TextReader
+from myna.index.vectors import VectorReader, Vectors
+from myna.post import StoredPost
+from myna.telemetry import get_logger
+
+BY_WORDS = 150
+"""Candidates that the text index proposes."""
+BY_MEANING = 100
+"""Candidates that the vectors propose."""
+Sort = Literal["relevance", "latest"]
+_log = get_logger("index")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A live post that was found, and why."""
+
+    post: StoredPost
+    score: float
+    snippet: tuple[tuple[int, int], ...]
+    """Spans (code points) of the post's text to highlight."""
+    bm25: float
+    """Of the question's content words, in units of a store of a thousand posts."""
+    cosine: float | None
+    """The best of the whole post and its sentences; None where there are no vectors yet."""
+    coverage: float
+    """Share (0 to 1) of the question's content words that the post has, weighed by idf."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first. ``total`` counts the posts that the index has for all parts of a query."""
+
+    hits: list[Hit]
+    notes: tuple[str, ...]
+    total: int
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """How far the index has followed the store."""
+
+    indexed_seq: int
+    last_seq: int
+    documents: int
+    vectors: int
+    """Posts that have vectors."""
+    coverage: float
+    """Share (0 to 1) of the store's changes that the embedder has seen to."""
+
+    @property
+    def lag(self) -> int:
+        """Changes that cannot be found yet."""
+        return max(0, self.last_seq - self.indexed_seq)
+
+
+class Searcher:
+    """Reads the index that other processes write. Thread-safe; nothing is kept open but files."""
+
+    def __init__(self, db: Database, index_dir: Path, *, embedder: Embedder | None) -> None:
+        self._db = db
+        self._folder = index_dir
+        self._text = TextReader(index_dir)
+        self._embedder = embedder
+        self._vector_reader: VectorReader | None = None
+        with db.begin() as conn:
+            self._store = str(store_id(conn))
+
+    def search(
+        self, query: str, *, limit: int = 20, sort: Sort = "relevance", now: datetime | None = None
+    ) -> SearchResult:
+        """Posts for what was typed: all parts must hold. Where fewer than ``limit`` posts have all
+        the words, those follow that have some of them or are near in meaning."""
+        start, now = time.perf_counter(), now or datetime.now(UTC)
+        parsed = parse(query, now=now)
+        notes = [note.text for note in parsed.notes]
+        snapshot = self._snapshot()
+        if snapshot is None or limit < 1:
+            return SearchResult([], tuple(notes), 0, _since(start))
+        everything = compiled.conjunction(compiled.all_clauses(snapshot.schema, parsed))
+        matcher = self._matcher(snapshot, parsed.wording, stop_words=True)
+        if sort == "latest" or not parsed.wording.strip():
+            ids, total = _newest(snapshot, everything, limit)
+            hits = self._in_order(ids, matcher)
+            return SearchResult(hits, tuple(notes), total, _since(start))
+        ids, total = _best(snapshot, everything, max(limit, BY_WORDS))
+        exact = set(ids)
+        vectors = self._vectors()
+        vector = self._embed(parsed.wording) if vectors is not None else None
+        if total < limit:
+            strict = compiled.strict_clauses(snapshot.schema, parsed, said=True)
+            ids += self._propose(snapshot, matcher, strict, vectors, vector)
+        ranked = self._rank(ids, matcher, vectors, vector, now)
+        ranked.sort(key=lambda hit: hit.post.id not in exact)
+        if total == 0 and ranked:
+            notes.append("No post has all of this; these come nearest.")
+        return SearchResult(ranked[:limit], tuple(notes), total, _since(start))
+
+    def retrieve(
+        self, question: str, *, limit: int = 10, now: datetime | None = None
+    ) -> SearchResult:
+        """Posts that may answer a question in plain words. Any of its content words, or a near
+        meaning, will do; operators on fields and times are conditions."""
+        start, now = time.perf_counter(), now or datetime.now(UTC)
+        parsed = parse(question, now=now)
+        notes = tuple(note.text for note in parsed.notes)
+        snapshot = self._snapshot()
+        if snapshot is None or limit < 1:
+            return SearchResult([], notes, 0, _since(start))
+        wording = _whole_wording(parsed)
+        strict = compiled.strict_clauses(snapshot.schema, parsed, said=False)
+        if not wording.strip():
+            ids, total = _newest(snapshot, compiled.conjunction(strict), limit)
+            hits = self._in_order(ids, self._matcher(snapshot, "", stop_words=True))
+            return SearchResult(hits, notes, total, _since(start))
+        matcher = self._matcher(snapshot, wording, stop_words=False)
+        vectors = self._vectors()
+        vector = self._embed(wording) if vectors is not None else None
+        ids = self._propose(snapshot, matcher, strict, vectors, vector)
+        hits = self._rank(ids, matcher, vectors, vector, now)
+        return SearchResult(hits[:limit], notes, len(hits), _since(start))
+
+    def idf(self, term: str) -> float:
+        """How much a term (as ``terms.content_terms`` gives it) stands out: 0 for one in every
+        post, about 7 for one in a single post of a thousand."""
+        snapshot = self._snapshot()
+        return _idf(snapshot, (term,)) if snapshot else 0.0
+
+    def status(self) -> IndexStatus:
+        """How far text and vectors have come."""
+        with self._db.begin() as conn:
+            last = last_seq(conn)
+        snapshot = self._snapshot()
+        vectors = self._vectors()
+        checkpoint = self._vector_checkpoint()
+        seen = sum(to - after for after, to in checkpoint.done) if checkpoint else 0
+        return IndexStatus(
+            indexed_seq=snapshot.seq if snapshot else 0,
+            last_seq=last,
+            documents=snapshot.searcher.num_docs if snapshot else 0,
+            vectors=vectors.posts if vectors is not None else 0,
+            coverage=min(1.0, seen / last) if last else 1.0,
+        )
+
+    def _snapshot(self) -> Snapshot | None:
+        snapshot = self._text.snapshot()
+        if snapshot is None or snapshot.store_id != self._store:
+            return None  # its numbers would mean other posts here
+        return snapshot
+
+    def _vector_checkpoint(self) -> Checkpoint | None:
+        checkpoint = load_checkpoint(self._folder / "vectors.json")
+        if checkpoint is None or checkpoint.store_id != self._store:
+            return None
+        if self._embedder and checkpoint.version != vectors_version(self._embedder):
+            return None
+        return checkpoint
+
+    def _vectors(self) -> Vectors | None:
+        checkpoint = self._vector_checkpoint()
+        if checkpoint is None:
+            return None
+        path = self._folder / checkpoint.generation
+        if self._vector_reader is None or self._vector_reader.path != path:
+            self._vector_reader = VectorReader(path)
+        return self._vector_reader.view()
+
+    def _embed(self, text: str) -> np.ndarray | None:
+        if self._embedder is None:
+            return None
+        try:
+            return self._embedder.embed([text])[0]
+        except ModelFileError as error:
+            _log.warning("search by words alone", reason=str(error))
+            self._embedder = None
+            return None
+
+    def _matcher(self, snapshot: Snapshot, wording: str, *, stop_words: bool) -> Matcher:
+        """``stop_words`` says whether common words count like any other."""
+        lang = language_of(wording)
+        tokens = tokenize(wording)
+        says = [stop_words or not is_stop_word(token.word, lang) for token in tokens]
+        if not any(says):
+            says = [True] * len(tokens)
+        words: list[QueryWord] = []
+        for token, content in zip(tokens, says, strict=True):
+            terms = variants(token.word)
+            idf = _idf(snapshot, terms) if content else 0.0
+            known = not content or _count(snapshot, terms) > 0
+            words.append(QueryWord(token.word, terms, idf, known))
+        posts = snapshot.searcher.num_docs
+        return Matcher(words, posts=posts, average_words=snapshot.average_words)
+
+    def _propose(
+        self,
+        snapshot: Snapshot,
+        matcher: Matcher,
+        strict: compiled.Clauses,
+        vectors: Vectors | None,
+        vector: np.ndarray | None,
+    ) -> list[int]:
+        """Ids that words or meaning propose and that meet the conditions."""
+        content = {word.terms: word for word in matcher.words if word.idf > 0}
+        query = compiled.any_word(
+            snapshot.schema,
+            [word.terms for word in content.values() if word.known],
+            [word.word for word in content.values() if not word.known],
+        )
+        ids, _ = _best(snapshot, compiled.restricted(strict, query), BY_WORDS)
+        if vectors is None or vector is None:
+            return ids
+        near = vectors.scan(vector, BY_MEANING)
+        if strict and near:
+            allowed, _ = _best(snapshot, compiled.among(snapshot.schema, near, strict), len(near))
+            near = [post for post in near if post in set(allowed)]
+        return ids + near
+
+    def _rank(
+        self,
+        ids: Sequence[int],
+        matcher: Matcher,
+        vectors: Vectors | None,
+        vector: np.ndarray | None,
+        now: datetime,
+    ) -> list[Hit]:
+        """All live ones among the candidates, by falling score."""
+        with self._db.begin() as conn:
+            posts = get_posts(conn, list(dict.fromkeys(ids)))
+            parents = get_parents(conn, list(posts.values()))
+        candidates: list[Candidate] = []
+        for stored in posts.values():
+            lexical = matcher.compare(stored.post)
+            parent = parents.get(stored.id)
+            cosines = (
+                vectors.cosines(vector, stored.id)
+                if vectors is not None and vector is not None
+                else {}
+            )
+            extra = matcher.missing(stored.post, parent.post) if parent else 0.0
+            candidates.append(Candidate(stored, lexical, cosines, extra))
+        return [
+            _hit(one.post, score, one.lexical, one.cosine)
+            for score, one in rank(candidates, now=now)
+        ]
+
+    def _in_order(self, ids: Sequence[int], matcher: Matcher) -> list[Hit]:
+        with self._db.begin() as conn:
+            posts = get_posts(conn, ids)
+        return [
+            _hit(posts[id], 0.0, matcher.compare(posts[id].post), None) for id in ids if id in posts
+        ]
+
+
+def _hit(post: StoredPost, score: float, lexical: Lexical, cosine: float | None) -> Hit:
+    return Hit(post, score, lexical.spans, lexical.bm25, cosine, lexical.coverage)
+
+
+def _whole_wording(query: Query) -> str:
+    """A question's words; a word behind a dash is one of them (``what does ls -la do``)."""
+    return " ".join(atom.value for group in query.groups for atom in group if atom.part in SAID)
+
+
+def _best(snapshot: Snapshot, query: tantivy.Query, limit: int) -> tuple[list[int], int]:
+    """Ids by falling BM25, and how many there are in all."""
+    return _ids(snapshot, snapshot.searcher.search(query, limit=limit, count=True))
+
+
+def _newest(snapshot: Snapshot, query: tantivy.Query, limit: int) -> tuple[list[int], int]:
+    found = snapshot.searcher.search(query, limit=limit, count=True, order_by_field="posted_at")
+    return _ids(snapshot, found)
+
+
+def _ids(snapshot: Snapshot, found: tantivy.SearchResult) -> tuple[list[int], int]:
+    addresses = [address for _, address in found.hits]
+    values = snapshot.searcher.fast_field_values("id", addresses)
+    total = found.count  # pyright: ignore[reportAttributeAccessIssue]  # not in tantivy's stub
+    return [int(value) for value in values if value is not None], int(total or 0)
+
+
+def _count(snapshot: Snapshot, terms: Iterable[str]) -> int:
+    return max((snapshot.searcher.doc_freq("body", term) for term in terms), default=0)
+
+
+def _idf(snapshot: Snapshot, terms: Sequence[str]) -> float:
+    """BM25's idf of a word, by its commonest form."""
+    posts, with_it = snapshot.searcher.num_docs, _count(snapshot, terms)
+    return math.log(1 + max(0.0, posts - with_it + 0.5) / (with_it + 0.5))
+
+
+def _since(start: float) -> float:
+    return (time.perf_counter() - start) * 1000
