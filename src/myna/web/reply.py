@@ -1,0 +1,142 @@
+"""An answer in the shapes of OpenAI's chat completions, made with OpenAI's own types."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+from uuid import UUID
+
+from openai.types import CompletionUsage
+from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage
+from openai.types.chat.chat_completion import Choice
+from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
+from openai.types.chat.chat_completion_chunk import ChoiceDelta
+from openai.types.chat.chat_completion_message import Annotation, AnnotationURLCitation
+
+from myna.chats.draft import Draft
+from myna.post import StoredPost
+from myna.web.bound import Bound
+from myna.web.completion import MODEL
+from myna.web.views import app_path, source_view
+
+TITLE_CHARACTERS = 80
+
+
+class Reply:
+    """Shapes one answer, as far as it has come."""
+
+    def __init__(self, answer_id: UUID, draft: Draft, base_url: str, bound: Bound) -> None:
+        self.id = f"chatcmpl-{answer_id.hex}"
+        self.created = int(time.time())
+        self.draft = draft
+        self.base_url = base_url
+        self.bound = bound
+
+    def whole(self) -> ChatCompletion:
+        """The answer in one piece."""
+        message = ChatCompletionMessage.model_validate(
+            {
+                "role": "assistant",
+                "content": self.draft.text[: self.bound.sent],
+                "refusal": None,
+                "annotations": self.annotations(),
+                "myna": self.extension(),
+            }
+        )
+        return ChatCompletion(
+            id=self.id,
+            object="chat.completion",
+            created=self.created,
+            model=MODEL,
+            choices=[
+                Choice(index=0, message=message, finish_reason=self.finish_reason, logprobs=None)
+            ],
+            usage=self.usage(),
+        )
+
+    def first(self) -> ChatCompletionChunk:
+        """The chunk that begins a stream."""
+        return self._chunk(ChoiceDelta(role="assistant", content=""))
+
+    def piece(self, text: str) -> ChatCompletionChunk:
+        """A chunk with a piece of the text."""
+        return self._chunk(ChoiceDelta(content=text))
+
+    def last(self) -> ChatCompletionChunk:
+        """The chunk that ends the text: citations and everything else that is known by now."""
+        delta = ChoiceDelta.model_validate(
+            {
+                "annotations": [one.model_dump() for one in self.annotations()],
+                "myna": self.extension(),
+            }
+        )
+        return self._chunk(delta, self.finish_reason)
+
+    def usage_alone(self) -> ChatCompletionChunk:
+        """The chunk after the last one, for those who asked for the usage."""
+        chunk = self._chunk(ChoiceDelta())
+        return chunk.model_copy(update={"choices": [], "usage": self.usage()})
+
+    @property
+    def finish_reason(self) -> Literal["stop", "length"]:
+        """``length`` where the answer was cut."""
+        cut = any(notice["code"] == "truncated" for notice in self.draft.progress().notices)
+        return self.bound.reached or ("length" if cut else "stop")
+
+    def usage(self) -> CompletionUsage:
+        """Tokens as the model's server counts them, over all its calls for this answer."""
+        prompt = self.draft.usage.get("prompt_tokens", 0)
+        completion = self.draft.usage.get("completion_tokens", 0)
+        return CompletionUsage(
+            prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
+        )
+
+    def annotations(self) -> list[Annotation]:
+        """One for each post that a sentence is cited from."""
+        posts = {source.number: source.post for source in self.draft.sources}
+        return [
+            self._annotation(span["start"], span["end"], posts[number])
+            for span in self._spans()
+            if span["kind"] == "citation"
+            for number in span["numbers"]
+            if number in posts
+        ]
+
+    def extension(self) -> dict[str, Any]:
+        """What Myna says beyond OpenAI's API."""
+        progress = self.draft.progress()
+        return {
+            "outcome": progress.outcome,
+            "spans": self._spans(),
+            "sources": [source_view(one).model_dump(mode="json") for one in self.draft.sources],
+            "notices": list(progress.notices),
+            "model": progress.model,
+            "prompt_version": progress.prompt_version,
+        }
+
+    def _spans(self) -> list[dict[str, Any]]:
+        """The spans of what was sent."""
+        spans = self.draft.progress().spans
+        return [dict(span) for span in spans if span["end"] <= self.bound.sent]
+
+    def _annotation(self, start: int, end: int, post: StoredPost) -> Annotation:
+        words = " ".join(post.post.text.split())
+        short = words if len(words) <= TITLE_CHARACTERS else words[: TITLE_CHARACTERS - 1] + "…"
+        citation = AnnotationURLCitation(
+            start_index=start,
+            end_index=end,
+            url=self.base_url + app_path(post.post.network, post.post.uri),
+            title=f"{post.post.author.handle}: {short}",
+        )
+        return Annotation(type="url_citation", url_citation=citation)
+
+    def _chunk(
+        self, delta: ChoiceDelta, finish_reason: Literal["stop", "length"] | None = None
+    ) -> ChatCompletionChunk:
+        return ChatCompletionChunk(
+            id=self.id,
+            object="chat.completion.chunk",
+            created=self.created,
+            model=MODEL,
+            choices=[ChunkChoice(index=0, delta=delta, finish_reason=finish_reason)],
+        )
