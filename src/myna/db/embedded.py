@@ -17,6 +17,8 @@ import fcntl
 import hashlib
 import os
 import pwd
+import re
+import shlex
 import shutil
 import signal
 import stat
@@ -158,7 +160,7 @@ class EmbeddedServer:
         if self._is_ready():
             return
         progress("Starting the database")
-        self._clear_the_way()
+        self._clear_the_way(account)
         if not self._is_ready():
             self._start(account)
 
@@ -179,8 +181,12 @@ class EmbeddedServer:
                 return True
         return False
 
-    def _clear_the_way(self) -> None:
-        """End what a dead or deaf server has left: its workers, then its ``postmaster.pid``."""
+    def _clear_the_way(self, account: pwd.struct_passwd | None) -> None:
+        """End what a dead or deaf server has left: its workers, then its lock files.
+
+        PostgreSQL itself takes a lock file for live as long as its process number exists, be it
+        another program's now, or that of a killed server which nobody has reaped.
+        """
         for sign, seconds in ((None, 5.0), (signal.SIGINT, 10.0), (signal.SIGKILL, 5.0)):
             left = self._processes()
             for process in left:
@@ -191,6 +197,9 @@ class EmbeddedServer:
                 break
             if sign is None and self._is_ready():
                 return
+        for folder in {*self._pid_lines()[4:5], str(self._socket_dir(account))}:
+            for name in (_SOCKET, _SOCKET + ".lock"):
+                Path(folder, name).unlink(missing_ok=True)
         (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
 
     def _create(self, account: pwd.struct_passwd | None) -> None:
@@ -216,7 +225,6 @@ class EmbeddedServer:
             shutil.rmtree(fresh, ignore_errors=True)
             raise self._failed("could not be created", output)
         fresh.rename(self.data_dir)
-        log.debug("database created", folder=str(self.data_dir))
 
     def _start(self, account: pwd.struct_passwd | None) -> None:
         if self.log_file.exists() and self.log_file.stat().st_size > _MAX_LOG_BYTES:
@@ -225,7 +233,7 @@ class EmbeddedServer:
         options = " ".join(f"-c {option}" for option in self._options)
         command = ["pg_ctl", "start", "-w", "-s", "-t", str(_START_SECONDS)]
         command += ["-D", str(self.data_dir), "-l", str(self.log_file)]
-        command += ["-o", f"-h '' -k '{self._socket_dir(account)}' {options}"]
+        command += ["-o", f"-h '' -k {shlex.quote(str(self._socket_dir(account)))} {options}"]
         code, output = self._run(command, account, _START_SECONDS + 30)
         if code != 0:
             said = ""
@@ -269,8 +277,10 @@ class EmbeddedServer:
         return system_account()
 
     def _socket_dir(self, account: pwd.struct_passwd | None) -> Path:
-        """The data folder, or a private one in the temporary folder where its path is too long."""
-        if len(os.fsencode(self.data_dir / _SOCKET)) <= _MAX_SOCKET_PATH_BYTES:
+        """The data folder, or a private one in the temporary folder where its path is too long, or
+        has a comma, a quote or the like (the setting is a list)."""
+        short = len(os.fsencode(self.data_dir / _SOCKET)) <= _MAX_SOCKET_PATH_BYTES
+        if short and re.fullmatch(r"[\w/.+-]+", str(self.data_dir)):
             return self.data_dir
         digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
         owner = account.pw_uid if account else os.geteuid()
@@ -369,6 +379,8 @@ class EmbeddedServer:
             return _disk_full(self.data_dir)
         lines = [line for line in output.splitlines() if "FATAL" in line or "PANIC" in line]
         lines = lines or [line for line in output.splitlines() if "error" in line.lower()]
+        if lines and "contains errors" in lines[0]:  # the line before says which
+            lines = output.splitlines()
         reason = lines[0].split(": ", 1)[-1].strip() if lines else "no reason given"
         return DatabaseError(
             f"The embedded PostgreSQL {what}: {reason}. Its log is {self.log_file}; "

@@ -115,8 +115,10 @@ def open_database(
 
 def _open_url(url: str) -> Database:
     try:
-        conninfo_to_dict(url)
+        host = str(conninfo_to_dict(url).get("host") or "")
     except psycopg.Error:
+        host = "@"
+    if "@" in host:  # half of a password, most likely: nothing of it may be shown
         raise ConfigurationError(
             "MYNA_DATABASE_URL cannot be read. Its form is "
             "postgresql://user:password@host:port/name, with special characters as %XX."
