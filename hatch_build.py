@@ -130,6 +130,12 @@ def _install(node: Path, *, everything: bool) -> None:
     if have.get("lock") == lock and (have.get("everything") or not everything):
         return
     command = [*_npm(node), "ci", "--prefer-offline", "--no-progress", "--ignore-scripts"]
+    # Half a minute of trying, not npm's minute and a quarter, until one hears of a lost network.
+    command += [
+        "--fetch-retries=3",
+        "--fetch-retry-mintimeout=1000",
+        "--fetch-retry-maxtimeout=9000",
+    ]
     if not everything:
         command.append("--omit=dev")
     done = subprocess.run(

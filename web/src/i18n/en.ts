@@ -208,6 +208,7 @@ export const en = {
     licensesHeading: "Licences",
     licenses: "Myna is free software under the Apache License 2.0.",
     licensesLink: "Licences of the parts of this page",
+    fontsLink: "and of its fonts",
     version: (version: string) => `Version ${version}`,
   },
 

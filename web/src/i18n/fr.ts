@@ -214,6 +214,7 @@ export const fr: Dictionary = {
     licensesHeading: "Licences",
     licenses: "Myna est un logiciel libre sous licence Apache 2.0.",
     licensesLink: "Licences des composants de cette page",
+    fontsLink: "et de ses polices",
     version: (version) => `Version ${version}`,
   },
 

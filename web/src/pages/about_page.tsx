@@ -67,8 +67,12 @@ export function AboutPage() {
         <Part heading={t.about.licensesHeading}>
           <p>
             {t.about.licenses}{" "}
-            <a href="/licenses.md" className="text-link underline underline-offset-2">
+            <a href="/licenses.txt" className="text-link underline underline-offset-2">
               {t.about.licensesLink}
+            </a>
+            {" · "}
+            <a href="/licenses_fonts.txt" className="text-link underline underline-offset-2">
+              {t.about.fontsLink}
             </a>
           </p>
           {config && <p className="text-sm text-muted">{t.about.version(config.version)}</p>}
