@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from myna.index.passages import sentences
-from myna.index.terms import Token, language_of, merge_spans, tokenize
+from myna.index.schema import MAX_CONTEXT_CHARACTERS
+from myna.index.terms import Token, find, merge_spans
 from myna.index.vectors import Kind
 from myna.post import Post, StoredPost
 
@@ -82,7 +83,7 @@ class Matcher:
     def __init__(self, words: Sequence[QueryWord], *, posts: int, average_words: float) -> None:
         self.words = words
         self._average = max(1.0, average_words)
-        self._scale = _REFERENCE / max(1.0, math.log(1 + posts))
+        self.scale = _REFERENCE / max(1.0, math.log(1 + posts))
         self._place: dict[str, int] = {}
         self._idf: list[float] = []
         self._order: list[int] = []
@@ -113,46 +114,41 @@ class Matcher:
 
     def compare(self, post: Post) -> Lexical:
         """The features of a post's own text."""
-        tokens = tokenize(post.text, language_of(post.text, post.lang) or "und")
-        found = [(at, self._find(token), token) for at, token in enumerate(tokens)]
-        found = [one for one in found if one[1] >= 0]
+        count, found = find(post.text, post.lang, self._place, self._typo)
         content = [(at, place, token) for at, place, token in found if self._idf[place] > 0]
         if not content:
             return Lexical()
         counts: dict[int, int] = {}
         for _, place, _ in content:
             counts[place] = counts.get(place, 0) + 1
-        length = _K1 * (1 - _B + _B * len(tokens) / self._average)
+        length = _K1 * (1 - _B + _B * count / self._average)
         bm25 = sum(
-            self._idf[place] * count * (_K1 + 1) / (count + length)
-            for place, count in counts.items()
+            self._idf[place] * times * (_K1 + 1) / (times + length)
+            for place, times in counts.items()
         )
         coverage = sum(self._idf[place] for place in counts) / self._total
         return Lexical(
-            bm25 * self._scale,
-            self._side_by_side(found) * self._scale,
-            self._pairs(content) * self._scale,
-            self._densest(post.text, content) * self._scale,
+            bm25 * self.scale,
+            self._side_by_side(found) * self.scale,
+            self._pairs(content) * self.scale,
+            self._densest(post.text, content) * self.scale,
             coverage,
             merge_spans((token.start, token.end) for _, _, token in content),
         )
 
     def missing(self, post: Post, other: Post) -> float:
         """Summed idf of the question's words that ``other`` has and ``post`` has not."""
-        mine = {self._find(token) for token in tokenize(post.text, post.lang)}
-        theirs = {self._find(token) for token in tokenize(other.text[:1000], other.lang)}
-        return sum(self._idf[place] for place in theirs - mine if place >= 0) * self._scale
+        mine = {place for _, place, _ in find(post.text, post.lang, self._place, self._typo)[1]}
+        text = other.text[:MAX_CONTEXT_CHARACTERS]
+        theirs = {place for _, place, _ in find(text, other.lang, self._place, self._typo)[1]}
+        return sum(self._idf[place] for place in theirs - mine) * self.scale
 
-    def _find(self, token: Token) -> int:
-        """Which of the question's words a word of a post is; -1 for none."""
-        place = self._place.get(token.term, -1)
-        if place < 0:
-            place = self._place.get(token.word, -1)
-        if place < 0 and self._unknown:
-            for word, unknown in self._unknown:
-                if one_letter_apart(word, token.word):
-                    return unknown
-        return place
+    def _typo(self, word: str) -> int | None:
+        """Which of the question's words that no post has this one may stand for."""
+        for unknown, place in self._unknown:
+            if one_letter_apart(unknown, word):
+                return place
+        return None
 
     def _side_by_side(self, found: Sequence[tuple[int, int, Token]]) -> float:
         seen = {(one[1], other[1]) for one, other in pairwise(found) if other[0] == one[0] + 1}
@@ -218,39 +214,67 @@ class Candidate:
         return max(own) if own else None
 
 
+def likeliest(
+    proposals: Mapping[int, float],
+    cosines: Mapping[int, Mapping[Kind, float]],
+    scale: float,
+    count: int,
+    weights: Weights = WEIGHTS,
+) -> list[int]:
+    """The ``count`` of the proposals (id → BM25 of the index) that are worth reading, by what is
+    known without their text."""
+    whole, part = _typical(list(cosines.values()))
+    values = {
+        post: bm25 * scale + _nearness(cosines[post], weights, whole, part)
+        for post, bm25 in proposals.items()
+    }
+    return sorted(values, key=lambda post: (-values[post], -post))[:count]
+
+
 def rank(
     candidates: Sequence[Candidate], *, now: datetime, weights: Weights = WEIGHTS
 ) -> list[tuple[float, Candidate]]:
     """Candidates by falling score. A post without vectors yet counts as near as the average."""
-    known = [one.cosines for one in candidates if Kind.WHOLE in one.cosines]
-    whole = sum(cosines[Kind.WHOLE] for cosines in known) / len(known) if known else 0.0
-    part = (
-        sum(cosines.get(Kind.PART, cosines[Kind.WHOLE]) for cosines in known) / len(known)
-        if known
-        else 0.0
-    )
-    scored = [(score(one, now, weights, whole, part), one) for one in candidates]
+    whole, part = _typical([one.cosines for one in candidates])
+    scored = [
+        (
+            _said(one, weights)
+            + _nearness(one.cosines, weights, whole, part)
+            + prior(one.post, now, weights),
+            one,
+        )
+        for one in candidates
+    ]
     return sorted(scored, key=lambda pair: (-pair[0], -pair[1].post.id))
 
 
-def score(
-    candidate: Candidate, now: datetime, weights: Weights, whole: float, part: float
-) -> float:
-    """The weighted sum; ``whole`` and ``part`` stand in for cosines that are not there yet."""
-    words, cosines = candidate.lexical, candidate.cosines
-    whole = cosines.get(Kind.WHOLE, whole)
-    part = max(cosines.get(Kind.PART, cosines.get(Kind.WHOLE, part)), whole)
-    total = (
+def _said(candidate: Candidate, weights: Weights) -> float:
+    words = candidate.lexical
+    return (
         words.bm25
         + weights.adjacent * words.adjacent
         + weights.near * words.near
         + weights.densest * words.densest
-        + weights.whole * whole
-        + weights.part * part
         + weights.parent * candidate.parent
-        + weights.context * max(0.0, cosines.get(Kind.CONTEXT, whole) - whole)
     )
-    return total + prior(candidate.post, now, weights)
+
+
+def _nearness(cosines: Mapping[Kind, float], weights: Weights, whole: float, part: float) -> float:
+    """``whole`` and ``part`` stand in for cosines that are not there yet."""
+    whole = cosines.get(Kind.WHOLE, whole)
+    part = max(cosines.get(Kind.PART, whole if Kind.WHOLE in cosines else part), whole)
+    context = max(0.0, cosines.get(Kind.CONTEXT, whole) - whole)
+    return weights.whole * whole + weights.part * part + weights.context * context
+
+
+def _typical(cosines: Sequence[Mapping[Kind, float]]) -> tuple[float, float]:
+    """Mean cosine of whole posts and of their nearest parts among those that have vectors."""
+    known = [one for one in cosines if Kind.WHOLE in one]
+    if not known:
+        return 0.0, 0.0
+    whole = sum(one[Kind.WHOLE] for one in known)
+    part = sum(max(one.get(Kind.PART, -1.0), one[Kind.WHOLE]) for one in known)
+    return whole / len(known), part / len(known)
 
 
 def prior(stored: StoredPost, now: datetime, weights: Weights) -> float:

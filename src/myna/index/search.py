@@ -25,10 +25,10 @@ from myna.index import compile as compiled
 from myna.index.checkpoint import Checkpoint, load_checkpoint
 from myna.index.embed import Embedder, vectors_version
 from myna.index.query import SAID, Query, parse
-from myna.index.rank import Candidate, Lexical, Matcher, QueryWord, rank
+from myna.index.rank import Candidate, Lexical, Matcher, QueryWord, likeliest, rank
 from myna.index.terms import is_stop_word, language_of, tokenize, variants
 from myna.index.text import Snapshot, TextReader
-from myna.index.vectors import VectorReader, Vectors
+from myna.index.vectors import Kind, VectorReader, Vectors
 from myna.post import StoredPost
 from myna.telemetry import get_logger
 
@@ -36,6 +36,8 @@ BY_WORDS = 150
 """Candidates that the text index proposes."""
 BY_MEANING = 100
 """Candidates that the vectors propose."""
+RANKED = 64
+"""Candidates whose text is read and compared word by word."""
 Sort = Literal["relevance", "latest"]
 _log = get_logger("index")
 
@@ -84,6 +86,22 @@ class IndexStatus:
         return max(0, self.last_seq - self.indexed_seq)
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A question's vector among those of the posts."""
+
+    vectors: Vectors
+    query: np.ndarray
+
+    def nearest(self, count: int) -> list[int]:
+        """Ids of the nearest posts."""
+        return self.vectors.scan(self.query, count)
+
+    def cosines(self, post: int) -> dict[Kind, float]:
+        """The best cosine of each kind of a post's vectors."""
+        return self.vectors.cosines(self.query, post)
+
+
 class Searcher:
     """Reads the index that other processes write. Thread-safe; nothing is kept open but files."""
 
@@ -111,16 +129,15 @@ class Searcher:
         matcher = self._matcher(snapshot, parsed.wording, stop_words=True)
         if sort == "latest" or not parsed.wording.strip():
             ids, total = _newest(snapshot, everything, limit)
-            hits = self._in_order(ids, matcher)
+            hits = self._in_order(list(ids), matcher)
             return SearchResult(hits, tuple(notes), total, _since(start))
-        ids, total = _best(snapshot, everything, max(limit, BY_WORDS))
-        exact = set(ids)
-        vectors = self._vectors()
-        vector = self._embed(parsed.wording) if vectors is not None else None
+        proposals, total = _best(snapshot, everything, max(limit, BY_WORDS))
+        exact = set(proposals)
+        meaning = self._meaning(parsed.wording)
         if total < limit:
             strict = compiled.strict_clauses(snapshot.schema, parsed, said=True)
-            ids += self._propose(snapshot, matcher, strict, vectors, vector)
-        ranked = self._rank(ids, matcher, vectors, vector, now)
+            proposals = self._propose(snapshot, matcher, strict, meaning) | proposals
+        ranked = self._rank(proposals, max(limit, RANKED), matcher, meaning, now)
         ranked.sort(key=lambda hit: hit.post.id not in exact)
         if total == 0 and ranked:
             notes.append("No post has all of this; these come nearest.")
@@ -141,13 +158,12 @@ class Searcher:
         strict = compiled.strict_clauses(snapshot.schema, parsed, said=False)
         if not wording.strip():
             ids, total = _newest(snapshot, compiled.conjunction(strict), limit)
-            hits = self._in_order(ids, self._matcher(snapshot, "", stop_words=True))
+            hits = self._in_order(list(ids), self._matcher(snapshot, "", stop_words=True))
             return SearchResult(hits, notes, total, _since(start))
         matcher = self._matcher(snapshot, wording, stop_words=False)
-        vectors = self._vectors()
-        vector = self._embed(wording) if vectors is not None else None
-        ids = self._propose(snapshot, matcher, strict, vectors, vector)
-        hits = self._rank(ids, matcher, vectors, vector, now)
+        meaning = self._meaning(wording)
+        proposals = self._propose(snapshot, matcher, strict, meaning)
+        hits = self._rank(proposals, max(limit, RANKED), matcher, meaning, now)
         return SearchResult(hits[:limit], notes, len(hits), _since(start))
 
     def idf(self, term: str) -> float:
@@ -195,11 +211,13 @@ class Searcher:
             self._vector_reader = VectorReader(path)
         return self._vector_reader.view()
 
-    def _embed(self, text: str) -> np.ndarray | None:
-        if self._embedder is None:
+    def _meaning(self, text: str) -> Meaning | None:
+        """None where there is no embedder or nothing to compare with: words alone decide then."""
+        vectors = self._vectors() if self._embedder else None
+        if self._embedder is None or vectors is None or not vectors.posts:
             return None
         try:
-            return self._embedder.embed([text])[0]
+            return Meaning(vectors, self._embedder.embed([text])[0])
         except ModelFileError as error:
             _log.warning("search by words alone", reason=str(error))
             self._embedder = None
@@ -226,48 +244,47 @@ class Searcher:
         snapshot: Snapshot,
         matcher: Matcher,
         strict: compiled.Clauses,
-        vectors: Vectors | None,
-        vector: np.ndarray | None,
-    ) -> list[int]:
-        """Ids that words or meaning propose and that meet the conditions."""
+        meaning: Meaning | None,
+    ) -> dict[int, float]:
+        """What words or meaning propose and what meets the conditions: id → BM25."""
         content = {word.terms: word for word in matcher.words if word.idf > 0}
         query = compiled.any_word(
             snapshot.schema,
             [word.terms for word in content.values() if word.known],
             [word.word for word in content.values() if not word.known],
         )
-        ids, _ = _best(snapshot, compiled.restricted(strict, query), BY_WORDS)
-        if vectors is None or vector is None:
-            return ids
-        near = vectors.scan(vector, BY_MEANING)
+        proposals, _ = _best(snapshot, compiled.restricted(strict, query), BY_WORDS)
+        near = meaning.nearest(BY_MEANING) if meaning else []
         if strict and near:
             allowed, _ = _best(snapshot, compiled.among(snapshot.schema, near, strict), len(near))
-            near = [post for post in near if post in set(allowed)]
-        return ids + near
+            near = [post for post in near if post in allowed]
+        return dict.fromkeys(near, 0.0) | proposals
 
     def _rank(
         self,
-        ids: Sequence[int],
+        proposals: dict[int, float],
+        count: int,
         matcher: Matcher,
-        vectors: Vectors | None,
-        vector: np.ndarray | None,
+        meaning: Meaning | None,
         now: datetime,
     ) -> list[Hit]:
-        """All live ones among the candidates, by falling score."""
+        """The live ones among the ``count`` likeliest, by falling score."""
+        cosines = {post: meaning.cosines(post) if meaning else {} for post in proposals}
+        likely = likeliest(proposals, cosines, matcher.scale, count)
         with self._db.begin() as conn:
-            posts = get_posts(conn, list(dict.fromkeys(ids)))
+            posts = get_posts(conn, likely)
             parents = get_parents(conn, list(posts.values()))
-        candidates: list[Candidate] = []
-        for stored in posts.values():
-            lexical = matcher.compare(stored.post)
-            parent = parents.get(stored.id)
-            cosines = (
-                vectors.cosines(vector, stored.id)
-                if vectors is not None and vector is not None
-                else {}
+        candidates = [
+            Candidate(
+                stored,
+                matcher.compare(stored.post),
+                cosines[stored.id],
+                matcher.missing(stored.post, parents[stored.id].post)
+                if stored.id in parents
+                else 0.0,
             )
-            extra = matcher.missing(stored.post, parent.post) if parent else 0.0
-            candidates.append(Candidate(stored, lexical, cosines, extra))
+            for stored in posts.values()
+        ]
         return [
             _hit(one.post, score, one.lexical, one.cosine)
             for score, one in rank(candidates, now=now)
@@ -290,21 +307,26 @@ def _whole_wording(query: Query) -> str:
     return " ".join(atom.value for group in query.groups for atom in group if atom.part in SAID)
 
 
-def _best(snapshot: Snapshot, query: tantivy.Query, limit: int) -> tuple[list[int], int]:
-    """Ids by falling BM25, and how many there are in all."""
-    return _ids(snapshot, snapshot.searcher.search(query, limit=limit, count=True))
+def _best(snapshot: Snapshot, query: tantivy.Query, limit: int) -> tuple[dict[int, float], int]:
+    """Ids with their BM25, best first, and how many there are in all."""
+    return _scores(snapshot, snapshot.searcher.search(query, limit=limit, count=True))
 
 
-def _newest(snapshot: Snapshot, query: tantivy.Query, limit: int) -> tuple[list[int], int]:
+def _newest(snapshot: Snapshot, query: tantivy.Query, limit: int) -> tuple[dict[int, float], int]:
+    """Ids, the newest first, and how many there are in all."""
     found = snapshot.searcher.search(query, limit=limit, count=True, order_by_field="posted_at")
-    return _ids(snapshot, found)
+    return _scores(snapshot, found)
 
 
-def _ids(snapshot: Snapshot, found: tantivy.SearchResult) -> tuple[list[int], int]:
-    addresses = [address for _, address in found.hits]
-    values = snapshot.searcher.fast_field_values("id", addresses)
+def _scores(snapshot: Snapshot, found: tantivy.SearchResult) -> tuple[dict[int, float], int]:
+    ids = snapshot.searcher.fast_field_values("id", [address for _, address in found.hits])
+    scores = {
+        int(id): float(score)
+        for id, (score, _) in zip(ids, found.hits, strict=True)
+        if id is not None
+    }
     total = found.count  # pyright: ignore[reportAttributeAccessIssue]  # not in tantivy's stub
-    return [int(value) for value in values if value is not None], int(total or 0)
+    return scores, int(total or 0)
 
 
 def _count(snapshot: Snapshot, terms: Iterable[str]) -> int:
