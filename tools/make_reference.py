@@ -14,13 +14,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
 import typer.main
 from fastapi import FastAPI
-from myna.web.app import create_app
 
 from myna.cli import build_app
 from myna.settings import Settings
+from myna.web.app import create_app
 
 FOLDER = Path(__file__).parent.parent / "docs" / "reference"
 MADE = "<!-- Made by tools/make_reference.py from the code. Do not edit. -->\n\n"
@@ -40,19 +39,22 @@ def settings_page() -> str:
     return "\n".join(lines)
 
 
-def _options(command: click.Command) -> list[str]:
+def _options(command: Any) -> list[str]:
     rows: list[str] = []
     for param in command.params:
-        if isinstance(param, click.Argument):
-            help_text = getattr(param, "help", None) or ""
-            rows.append(f"| `{param.make_metavar(click.Context(command))}` | {help_text} |")
-        elif isinstance(param, click.Option) and not param.hidden:
+        if getattr(param, "hidden", False) or param.name in {"help", "version"}:
+            continue
+        if param.param_type_name == "argument":
+            names = f"`{param.name.upper()}`"
+        else:
             names = ", ".join(f"`{name}`" for name in (*param.opts, *param.secondary_opts))
-            rows.append(f"| {names} | {param.help or ''} |")
+        if not param.help:
+            raise SystemExit(f"{command.name}: {names} has no help text.")
+        rows.append(f"| {names} | {param.help} |")
     return ["| argument | meaning |", "| --- | --- |", *rows, ""] if rows else []
 
 
-def _commands(command: click.Command, path: str, lines: list[str]) -> None:
+def _commands(command: Any, path: str, lines: list[str]) -> None:
     if command.hidden:
         return
     children = getattr(command, "commands", None)
