@@ -36,6 +36,9 @@ class FakeModel:
         """Whether the test says that it is up."""
         return self.up
 
+    async def close(self) -> None:
+        """Nothing is open."""
+
 
 @dataclass
 class Live:
@@ -126,10 +129,14 @@ def ask(client: httpx2.Client, text: str = "How?", **more: object) -> dict[str, 
 
 
 def events(
-    client: httpx2.Client, message_id: str, after: int | None = None, **headers: str
+    client: httpx2.Client,
+    message_id: str,
+    after: int | None = None,
+    last_event_id: int | None = None,
 ) -> list[Frame]:
     """All events of an answer."""
     params = {} if after is None else {"after": after}
+    headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
     path = f"/api/messages/{message_id}/events"
     with client.stream("GET", path, params=params, headers=headers) as response:
         response.raise_for_status()

@@ -85,7 +85,7 @@ def test_a_reader_resumes_after_any_event(live: Live, client: httpx2.Client) -> 
     with client.stream("GET", f"/api/messages/{message['id']}/events") as response:
         first = next(read_frames(response.iter_lines()))  # and the connection is lost
     assert first.data == {"delta": "one "}
-    by_header = events(client, message["id"], **{"Last-Event-ID": str(first.id)})
+    by_header = events(client, message["id"], last_event_id=first.id)
     text = "".join(f.data["delta"] for f in by_header if f.kind == "text")
     assert text == "two three"
     by_query = events(client, message["id"], after=first.id)

@@ -9,7 +9,13 @@ from collections.abc import Iterator
 import httpx2
 import openai
 import pytest
-from openai import OpenAI
+from openai import OpenAI, Stream
+from openai.types.chat import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChatCompletionContentPartTextParam,
+    ChatCompletionMessageParam,
+)
 
 from myna.answer.events import (
     Citation,
@@ -27,7 +33,7 @@ from myna.errors import ModelNotReady
 from tests.web.fake_answerer import DONE, script, stored
 from tests.web.live import Live
 
-QUESTION = [{"role": "user", "content": "How do I mount it?"}]
+QUESTION: list[ChatCompletionMessageParam] = [{"role": "user", "content": "How do I mount it?"}]
 
 
 @pytest.fixture
@@ -151,11 +157,12 @@ def test_a_client_that_gives_up_before_the_first_word_frees_the_slot(
 
 
 def test_a_whole_conversation_is_read(live: Live, ai: OpenAI) -> None:
+    part: ChatCompletionContentPartTextParam = {"type": "text", "text": "What is "}
     ai.chat.completions.create(
         model="myna",
         messages=[
             {"role": "system", "content": "Speak like a pirate."},
-            {"role": "user", "content": [{"type": "text", "text": "What is "}] * 2},
+            {"role": "user", "content": [part, part]},
             {"role": "assistant", "content": "An answer."},
             {"role": "user", "content": "And then?"},
         ],
@@ -191,15 +198,15 @@ def test_stops_and_token_limits_are_honoured(live: Live, ai: OpenAI) -> None:
     wait_for_no_answers(live)
 
 
-def read(answer: object) -> tuple[str, str | None]:
+def read(answer: ChatCompletion | Stream[ChatCompletionChunk]) -> tuple[str, str | None]:
     """Text and finish reason of a completion, plain or streamed."""
-    if isinstance(answer, openai.types.chat.ChatCompletion):
+    if isinstance(answer, ChatCompletion):
         assert answer.choices[0].message.content is not None
         spans = (answer.choices[0].message.model_extra or {})["myna"]["spans"]
         assert all(span["end"] <= len(answer.choices[0].message.content) for span in spans)
         return answer.choices[0].message.content, answer.choices[0].finish_reason
     text, reason = "", None
-    for chunk in answer:  # pyright: ignore[reportGeneralTypeIssues]
+    for chunk in answer:
         text += chunk.choices[0].delta.content or ""
         reason = chunk.choices[0].finish_reason or reason
     return text, reason

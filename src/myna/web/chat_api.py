@@ -22,6 +22,10 @@ from myna.web.views import (
     message_view,
 )
 
+ERROR_AS_JSON = {
+    "description": "An error: JSON also where the answer itself is not.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}},
+}
 Language = Literal["en", "fr"]
 
 router = APIRouter(prefix="/api", tags=["chats"])
@@ -72,12 +76,12 @@ async def list_chats(parts: Ready, viewer: Viewer) -> ChatsView:
 @router.post("/chats", status_code=201)
 async def create_chat(
     parts: Ready, viewer: Viewer, request: Request, response: Response
-) -> ChatView:
+) -> FullChatView:
     """Begin a new, empty chat. Its title comes from its first question."""
     chat = await parts.chats.create(viewer)
     if cookie := request.cookies.get(COOKIE):  # it lives as long as it is used
         set_viewer(response, cookie, secure=request.url.scheme == "https")
-    return chat_view(chat)
+    return full_chat_view(chat, [])
 
 
 @router.get("/chats/{chat_id}")
@@ -129,7 +133,11 @@ async def stop(message_id: UUID, parts: Ready, viewer: Viewer) -> MessageView:
     "/messages/{message_id}/events",
     status_code=200,
     response_class=EventStream,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        "4XX": ERROR_AS_JSON,
+        "5XX": ERROR_AS_JSON,
+    },
 )
 async def follow(
     message_id: UUID,

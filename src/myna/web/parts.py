@@ -108,6 +108,7 @@ class Wiring:
             await asyncio.wait({self._opening})
         if self._parts is not None:
             await self._parts.chats.close()
+            await self._parts.model.close()
             await to_thread.run_sync(self._parts.db.dispose)
 
     async def _open(self) -> None:

@@ -1,0 +1,125 @@
+"""Search, posts and threads over a real store and a real text index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import httpx2
+import pytest
+
+from myna.db.engine import Database
+from myna.db.posts import apply_events
+from myna.index.follow import Follower
+from myna.index.search import Searcher
+from myna.post import Author, Event, Kind, Post
+from myna.settings import Settings
+from tests.web.live import Live, fake_parts, serving
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+ROOT, REPLY, LATER = "2008/1 ü?", "at://did:plc:a/app/2", "2008/3"
+
+
+def post(uri: str, text: str, minute: int, reply_to: str | None = None) -> Event:
+    author = Author("irc", "ada", "ada", "Ada", is_bot=False)
+    when = NOW + timedelta(minutes=minute)
+    raw = {"original_created_at": "2008-04-20T12:00:00+00:00"} if minute else {}
+    return Event(
+        Kind.CREATE,
+        "irc",
+        uri,
+        Post("irc", uri, author, text, when, reply_to, url="javascript:alert(1)", raw=raw),
+    )
+
+
+EVENTS = [
+    post(ROOT, "How do I mount an ISO image?", 0),
+    post(REPLY, "mount -o loop image.iso /mnt does it for an ISO", 1, ROOT),
+    post(LATER, "thanks, that works \N{BIRD}", 2, REPLY),
+]
+
+
+@pytest.fixture
+def live(settings: Settings, db: Database) -> Iterator[Live]:
+    """The app with three posts in store and index."""
+    with db.begin() as conn:
+        apply_events(conn, EVENTS, now=NOW + timedelta(hours=1))
+    follower = Follower(db, settings.index_dir)
+    follower.catch_up()
+    follower.close()
+    searcher = Searcher(db, settings.index_dir, embedder=None)
+    with serving(settings, fake_parts(db, searcher)) as server:
+        yield server
+
+
+def path(kind: str, uri: str) -> str:
+    return f"/api/{kind}/irc/{quote(uri, safe='')}"
+
+
+def test_search_gives_posts_with_highlights(client: httpx2.Client) -> None:
+    found = client.get("/api/search", params={"q": "mount iso"}).json()
+    assert found["query"] == "mount iso"
+    assert {hit["post"]["uri"] for hit in found["hits"][:2]} == {ROOT, REPLY}
+    assert found["total"] >= 2
+    for hit in found["hits"][:2]:
+        marked = {hit["post"]["text"][a:b].lower() for a, b in hit["highlights"]}
+        assert marked == {"mount", "iso"}
+    one = client.get("/api/search", params={"q": "mount iso", "limit": 1}).json()
+    assert len(one["hits"]) == 1
+    latest = client.get("/api/search", params={"q": "from:ada", "sort": "latest"}).json()
+    assert [hit["post"]["uri"] for hit in latest["hits"]] == [LATER, REPLY, ROOT]
+
+
+def test_a_bad_operator_is_explained_and_a_bad_parameter_refused(client: httpx2.Client) -> None:
+    found = client.get("/api/search", params={"q": "mount since:yesterdayish"})
+    assert found.status_code == 200
+    assert found.json()["notes"]
+    for params, param in (
+        ({}, "q"),
+        ({"q": "x" * 501}, "q"),
+        ({"q": "x", "limit": 0}, "limit"),
+        ({"q": "x", "limit": 101}, "limit"),
+        ({"q": "x", "sort": "best"}, "sort"),
+    ):
+        response = client.get("/api/search", params=params)
+        assert response.status_code == 400
+        assert response.json()["error"]["param"] == param
+    assert client.get("/api/search", params={"q": "a\0b"}).status_code == 200
+
+
+def test_a_post_comes_with_its_parent_and_replies(client: httpx2.Client) -> None:
+    page = client.get(path("posts", REPLY)).json()
+    assert page["post"]["uri"] == REPLY
+    assert page["parent"]["uri"] == ROOT
+    assert [reply["uri"] for reply in page["replies"]] == [LATER]
+    assert page["post"]["author"] == {"handle": "ada", "name": "Ada", "is_bot": False}
+    assert page["post"]["thread"] == ROOT
+    assert page["post"]["app_url"] == "/p/irc/at%3A%2F%2Fdid%3Aplc%3Aa%2Fapp%2F2"
+    assert page["post"]["original_created_at"] == "2008-04-20T12:00:00Z"
+    assert page["post"]["url"] is None  # a link that would run a script is no link
+    root = client.get(path("posts", ROOT)).json()
+    assert (root["parent"], root["post"]["original_created_at"]) == (None, None)
+
+
+def test_a_thread_keeps_the_place_of_a_deleted_post(live: Live, client: httpx2.Client) -> None:
+    for uri in (ROOT, LATER):  # any of its posts will do
+        thread = client.get(path("threads", uri)).json()
+        assert thread["root"] == ROOT
+        assert [one["uri"] for one in thread["posts"]] == [ROOT, REPLY, LATER]
+    with live.parts.db.begin() as conn:
+        apply_events(conn, [Event(Kind.DELETE, "irc", REPLY)], now=NOW)
+    thread = client.get(path("threads", ROOT)).json()
+    assert thread["posts"][1] == {"network": "irc", "uri": REPLY, "deleted": True}
+    assert client.get(path("posts", REPLY)).status_code == 404
+    assert client.get(path("posts", LATER)).json()["parent"] is None
+    hits = client.get("/api/search", params={"q": "loop"}).json()["hits"]
+    assert REPLY not in {hit["post"]["uri"] for hit in hits}
+
+
+def test_what_is_not_there_is_not_found(client: httpx2.Client) -> None:
+    for kind in ("posts", "threads"):
+        for uri in ("nowhere", "a\0b", "x" * 5000):
+            response = client.get(path(kind, uri))
+            assert response.status_code == 404
+            assert response.json()["error"]["code"] == "not_found"
