@@ -52,14 +52,18 @@ describe("withSources", () => {
   it("puts numbers after the cited spans and the cited posts below", () => {
     const message = makeMessage({
       text: "🐦 Use apt. Or not.",
-      spans: [{ kind: "citation", start: 2, end: 10, numbers: [2] }],
+      spans: [
+        { kind: "citation", start: 2, end: 10, numbers: [2] },
+        { kind: "unsupported", start: 11, end: 18, numbers: [] },
+      ],
       sources: [
         { number: 1, post: makePost({ text: "Unused." }), parent: null },
         { number: 2, post: makePost(), parent: null },
       ],
     });
-    expect(withSources(message, "http://127.0.0.1:8080", "Sources:")).toBe(
-      "🐦 Use apt.[2] Or not.\n\nSources:\n" +
+    const words = { heading: "Sources:", unsupported: "no source" };
+    expect(withSources(message, "http://127.0.0.1:8080", words)).toBe(
+      "🐦 Use apt.[2] Or not.[no source]\n\nSources:\n" +
         "[2] ann, 2008-04-24: “Use apt.” http://127.0.0.1:8080/p/net/2008%2F1",
     );
   });

@@ -5,14 +5,21 @@ import { ApiError, api } from "./client.ts";
 import type { SearchSort } from "./types.ts";
 
 const STATUS_EVERY_MS = 15_000;
+const LONGEST_WAIT_MS = 3_000;
+const SUGGESTIONS = 3;
+
+/** Whether an error may be over soon: no answer, or a server that says it is not ready. */
+function isPassing(error: Error): boolean {
+  return !(error instanceof ApiError) || error.status === 0 || error.status >= 502;
+}
 
 export const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 10_000,
       // The server is near: what it refuses it will refuse again, what breaks heals soon.
-      retry: (count, error) => count < 3 && !(error instanceof ApiError && error.status >= 400),
-      retryDelay: (count) => 400 * 2 ** count,
+      retry: (count, error) => count < 4 && isPassing(error),
+      retryDelay: (count) => Math.min(400 * 2 ** count, LONGEST_WAIT_MS),
     },
   },
 });
@@ -29,8 +36,12 @@ export const useConfig = () =>
     queryKey: keys.config,
     queryFn: ({ signal }) => api.config(signal),
     staleTime: 60_000,
-    // Until the model is ready the page says so; look again until it is.
-    refetchInterval: (query) => (query.state.data?.model.ready === false ? 3_000 : false),
+    // The first page must come to life by itself, however long the start takes.
+    retry: (_, error) => isPassing(error),
+    refetchInterval: ({ state: { data } }) => {
+      if (data?.model.ready === false) return 3_000;
+      return data && data.suggestions.length < SUGGESTIONS ? 10_000 : false;
+    },
   });
 
 export const useStatus = () =>

@@ -104,7 +104,10 @@ function CopyButton({ message }: { message: Message }) {
   const t = useText();
   const copy = async () => {
     try {
-      const text = withSources(message, location.origin, t.answer.sourcesHeading);
+      const text = withSources(message, location.origin, {
+        heading: t.answer.sourcesHeading,
+        unsupported: t.sources.unsupported,
+      });
       await navigator.clipboard.writeText(text);
       toast(t.answer.copied);
     } catch {

@@ -1,9 +1,9 @@
 /** What marks the sentences of an answer: numbers that lead to posts, or a word of doubt. */
 
-import { createContext, useContext, useMemo, useState, type ReactNode } from "react";
+import { createContext, useContext, useMemo, type ReactNode } from "react";
 import type { Message, Source, Span } from "../api/types.ts";
 import { useText } from "../i18n/language.tsx";
-import { Peek } from "../post/peek.tsx";
+import { Peek, useIsPeeking } from "../post/peek.tsx";
 import { PostCard } from "../post/post_card.tsx";
 import { Link } from "../router.tsx";
 import { renderMarkdown } from "../text/markdown.tsx";
@@ -12,37 +12,37 @@ import { rangesToUtf16 } from "../text/offsets.ts";
 interface Cited {
   spans: readonly Span[];
   sources: ReadonlyMap<number, Source>;
-  /** The span whose number is pointed at, and is lit. */
-  lit: number | null;
-  light: (index: number | null) => void;
+  /** Names the cards of this answer apart from those of others. */
+  id: string;
 }
 
 const CitedContext = createContext<Cited>({
   spans: [],
   sources: new Map(),
-  lit: null,
-  light: () => {},
+  id: "",
 });
 
 function SpanPiece({ index, children }: { index: number; children?: ReactNode }) {
-  const { spans, lit } = useContext(CitedContext);
+  const { spans, id } = useContext(CitedContext);
+  // A span is lit while the card of one of its numbers is open.
+  const lit = useIsPeeking(`${id} ${index} `);
   if (spans[index]?.kind === "unsupported") {
     return <span className="span-unsupported">{children}</span>;
   }
-  return <span className={`span-cited ${lit === index ? "span-lit" : ""}`}>{children}</span>;
+  return <span className={`span-cited ${lit ? "span-lit" : ""}`}>{children}</span>;
 }
 
 function SpanEnd({ index }: { index: number }) {
   const { spans } = useContext(CitedContext);
   const span = spans[index];
   if (!span) return null;
-  if (span.kind === "unsupported") return <Unsupported />;
+  if (span.kind === "unsupported") return <Unsupported index={index} />;
   return span.numbers.map((number) => <Chip key={number} number={number} index={index} />);
 }
 
 function Chip({ number, index }: { number: number; index: number }) {
   const t = useText();
-  const { sources, light } = useContext(CitedContext);
+  const { sources, id } = useContext(CitedContext);
   const source = sources.get(number);
   const post = source?.post ?? null;
   const label = post
@@ -54,11 +54,7 @@ function Chip({ number, index }: { number: number; index: number }) {
     <p className="text-sm text-muted">{t.sources.deleted}</p>
   );
   return (
-    <Peek
-      label={t.sources.number(number)}
-      card={card}
-      onOpenChange={(open) => light(open ? index : null)}
-    >
+    <Peek name={`${id} ${index} ${number}`} label={t.sources.number(number)} card={card}>
       {post ? (
         <Link href={post.app_url} className="chip" aria-label={label}>
           {number}
@@ -72,10 +68,12 @@ function Chip({ number, index }: { number: number; index: number }) {
   );
 }
 
-function Unsupported() {
+function Unsupported({ index }: { index: number }) {
   const t = useText();
+  const { id } = useContext(CitedContext);
   return (
     <Peek
+      name={`${id} ${index} unsupported`}
       label={t.sources.unsupportedLabel}
       card={<p className="text-sm">{t.sources.unsupportedText}</p>}
     >
@@ -94,11 +92,10 @@ const PARTS = { Span: SpanPiece, SpanEnd };
 
 /** An answer's text with its marks. */
 export function AnswerText({ message, growing }: { message: Message; growing: boolean }) {
-  const [lit, light] = useState<number | null>(null);
-  const { text, spans, sources } = message;
+  const { id, text, spans, sources } = message;
   const cited = useMemo<Cited>(
-    () => ({ spans, sources: new Map(sources.map((s) => [s.number, s])), lit, light }),
-    [spans, sources, lit],
+    () => ({ spans, sources: new Map(sources.map((s) => [s.number, s])), id }),
+    [spans, sources, id],
   );
   const rendered = useMemo(() => {
     const marks = rangesToUtf16(

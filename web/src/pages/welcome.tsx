@@ -1,5 +1,6 @@
 /** What the start page says around the box: what Myna is, what one can ask, whose posts these are. */
 
+import { ApiError } from "../api/client.ts";
 import { useConfig } from "../api/queries.ts";
 import type { Network } from "../api/types.ts";
 import { useSpeech, useText } from "../i18n/language.tsx";
@@ -9,7 +10,7 @@ import { licenseName } from "./license.ts";
 
 export function Welcome() {
   const { t, language } = useSpeech();
-  const { data: config, isError } = useConfig();
+  const { data: config, failureReason } = useConfig();
   const networks = new Intl.ListFormat(language).format(
     config?.networks.map((network) => network.title) ?? [],
   );
@@ -20,7 +21,11 @@ export function Welcome() {
         {t.empty.heading}
       </h1>
       <p className="mt-4 min-h-13 max-w-xl text-[1.05rem] leading-relaxed text-muted">
-        {isError && t.empty.unreachable}
+        {!config && failureReason && (
+          <span role="status">
+            {isUnreachable(failureReason) ? t.empty.unreachable : failureReason.message}
+          </span>
+        )}
         {config &&
           (config.posts > 0 && networks
             ? t.empty.text(t.empty.posts(config.posts), networks)
@@ -56,6 +61,8 @@ export function Suggestions({ onAsk }: { onAsk: (text: string) => Promise<boolea
     </section>
   );
 }
+
+const isUnreachable = (error: Error) => error instanceof ApiError && error.status === 0;
 
 /** Attribution and the model, at the foot. */
 export function Facts() {

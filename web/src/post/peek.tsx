@@ -4,36 +4,61 @@
  */
 
 import * as Popover from "@radix-ui/react-popover";
-import { useEffect, useRef, useState, type PointerEvent, type ReactNode } from "react";
+import { useEffect, useRef, useSyncExternalStore, type PointerEvent, type ReactNode } from "react";
 
 const OPEN_AFTER_MS = 100;
 /** Time to move the pointer from the control into the card. */
 const CLOSE_AFTER_MS = 180;
 
+/** The name of the card that is open: one at a time, a second would cover the first. */
+let openName: string | null = null;
+const listeners = new Set<() => void>();
+
+function show(name: string | null): void {
+  openName = name;
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** Whether a card is open whose name begins so. */
+export const useIsPeeking = (prefix: string): boolean =>
+  useSyncExternalStore(subscribe, () => openName?.startsWith(prefix) ?? false);
+
 interface Props {
-  /** What the card is called. */
+  /** Unique on the page. */
+  name: string;
+  /** What the card is called, for those who do not see it. */
   label: string;
   card: ReactNode;
   /** The control: a link or a button. */
   children: ReactNode;
-  onOpenChange?: (open: boolean) => void;
 }
 
-export function Peek({ label, card, children, onOpenChange }: Props) {
-  const [open, setOpen] = useState(false);
+export function Peek({ name, label, card, children }: Props) {
+  const open = useSyncExternalStore(subscribe, () => openName === name);
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
   const touched = useRef(false);
-  useEffect(() => () => clearTimeout(timer.current ?? undefined), []);
 
   const change = (next: boolean) => {
     clearTimeout(timer.current ?? undefined);
-    setOpen(next);
-    onOpenChange?.(next);
+    if (next) show(name);
+    else if (openName === name) show(null);
   };
   const changeAfter = (next: boolean, milliseconds: number) => {
     clearTimeout(timer.current ?? undefined);
     timer.current = setTimeout(() => change(next), milliseconds);
   };
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current ?? undefined);
+      if (openName === name) show(null);
+    },
+    [name],
+  );
   const enter = (event: PointerEvent) => {
     if (event.pointerType !== "touch") changeAfter(true, OPEN_AFTER_MS);
   };

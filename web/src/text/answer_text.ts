@@ -3,24 +3,29 @@
 import type { Message, Source } from "../api/types.ts";
 import { rangesToUtf16 } from "./offsets.ts";
 
-/** The answer with [n] after each cited span, and the cited posts below it. */
-export function withSources(message: Message, origin: string, heading: string): string {
-  const citations = rangesToUtf16(
-    message.text,
-    message.spans.filter((span) => span.kind === "citation"),
-  ).toSorted((a, b) => a.end - b.end);
+/** Words for the copy, in the reader's language. */
+export interface CopyWords {
+  heading: string;
+  unsupported: string;
+}
+
+/** The answer with [n] after each cited span, a word after each unsupported one, and the cited
+ * posts below it. */
+export function withSources(message: Message, origin: string, words: CopyWords): string {
+  const spans = rangesToUtf16(message.text, message.spans).toSorted((a, b) => a.end - b.end);
   let text = "";
   let at = 0;
   const cited = new Set<number>();
-  for (const span of citations) {
-    text += message.text.slice(at, span.end) + span.numbers.map((n) => `[${n}]`).join("");
+  for (const span of spans) {
+    const marks = span.kind === "citation" ? span.numbers : [words.unsupported];
+    text += message.text.slice(at, span.end) + marks.map((mark) => `[${mark}]`).join("");
     at = span.end;
     for (const number of span.numbers) cited.add(number);
   }
   text += message.text.slice(at);
   const list = message.sources.filter((source) => cited.has(source.number) && source.post);
   if (list.length === 0) return text;
-  return `${text.trimEnd()}\n\n${heading}\n${list.map((s) => line(s, origin)).join("\n")}`;
+  return `${text.trimEnd()}\n\n${words.heading}\n${list.map((s) => line(s, origin)).join("\n")}`;
 }
 
 function line(source: Source, origin: string): string {
