@@ -17,6 +17,7 @@ import argparse
 import gzip
 import json
 from collections import defaultdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def choose(rows: list[dict[str, Any]], posts: int) -> list[dict[str, Any]]:
                 kept.add(ids[depth])
         depth += 1
     chosen = [row for row in rows if row["id"] in kept]
-    return sorted(chosen, key=lambda row: row["created_at"])
+    return sorted(chosen, key=lambda row: datetime.fromisoformat(row["created_at"]))
 
 
 def compact(row: dict[str, Any]) -> dict[str, Any]:

@@ -158,6 +158,18 @@ def test_a_parent_that_comes_late_takes_the_thread_along(db: Database) -> None:
         assert {item.post.uri for item in get_thread(conn, "net", "a", 10)} == set("abcd")
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(["a", "b", "c"])))
+@pytest.mark.parametrize("together", [True, False])
+def test_a_ring_of_replies_is_one_thread(
+    db: Database, order: tuple[str, ...], together: bool
+) -> None:
+    parents = {"a": "b", "b": "c", "c": "a"}
+    events = [create(uri, reply_to=parents[uri]) for uri in order]
+    for batch in [events] if together else [[event] for event in events]:
+        apply(db, *batch)
+    assert len({item.thread for item in changes(db)}) == 1
+
+
 def test_networks_do_not_mix(db: Database) -> None:
     other = Post("other", "1", Author("other", "ann", "zed"), "elsewhere", NOW, reply_to="2")
     apply(db, create("1"), Event(Kind.CREATE, "other", "1", other), create("2"))

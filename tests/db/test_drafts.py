@@ -86,9 +86,10 @@ def test_a_stored_thread_moves_with_the_parent_that_arrives() -> None:
 
 
 @given(st.dictionaries(st.integers(0, 6), st.integers(0, 6), max_size=7))
-def test_a_ring_of_replies_ends(parents: dict[int, int]) -> None:
+def test_a_parent_and_its_child_share_a_thread_even_in_a_ring(parents: dict[int, int]) -> None:
     fresh: dict[tuple[str, str], str | None] = {
         ("net", str(child)): str(parent) for child, parent in parents.items()
     }
-    for child in parents:
-        find_thread(("net", str(child)), fresh, {})
+    for child, parent in parents.items():
+        thread = find_thread(("net", str(child)), fresh, {})
+        assert thread == find_thread(("net", str(parent)), fresh, {})

@@ -122,13 +122,13 @@ def find_thread(key: Key, fresh: Mapping[Key, str | None], known: Mapping[Key, s
 
     ``fresh`` maps the posts of this batch to their parents' URIs (None for a root), ``known`` the
     stored posts to their threads. A post without a known parent stands under that parent's URI:
-    when the parent arrives, everything under it moves at once. A ring of replies ends where it
-    closes.
+    when the parent arrives, everything under it moves at once. A ring of replies has the least of
+    its URIs for a root.
     """
     network, uri = key
-    seen = set()
+    seen: dict[str, None] = {}
     while uri not in seen:
-        seen.add(uri)
+        seen[uri] = None
         here = (network, uri)
         if here in fresh:
             parent = fresh[here]
@@ -139,4 +139,5 @@ def find_thread(key: Key, fresh: Mapping[Key, str | None], known: Mapping[Key, s
             uri = known[here]
         else:
             return known.get(here, uri)
-    return uri
+    way = list(seen)
+    return min(way[way.index(uri) :])

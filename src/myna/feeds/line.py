@@ -91,7 +91,7 @@ _READ = frozenset({"kind", "deleted", "reply_to", "revision"})
 def _object(line: bytes) -> dict[str, Any]:
     try:
         row = _decode(line)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         # Lone surrogates, NaN and huge numbers are JSON to many programs.
         try:
             row = json.loads(line.decode("utf-8"))

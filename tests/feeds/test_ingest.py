@@ -1,0 +1,105 @@
+"""From a source into the store: batches, places, stops and breaks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from myna.db.engine import Database
+from myna.db.posts import Applied, counts, load_cursor
+from myna.errors import SourceError
+from myna.feeds.ingest import BATCH_RECORDS, Summary, gather, run_source
+from myna.feeds.source import Record, Rejection
+from myna.post import Author, Event, Kind, Post
+
+
+def record(number: int) -> Record:
+    post = Post("net", str(number), Author("net", "a", "a"), "words", datetime.now(UTC))
+    return Record(str(number), Event(Kind.CREATE, "net", post.uri, post))
+
+
+class Numbers:
+    """A source of the posts 1…end; a bad record stands for ``bad``, and it breaks at ``broken``."""
+
+    name = "numbers"
+
+    def __init__(self, end: int, *, bad: int = 0, broken: int = 0) -> None:
+        self.end, self.bad, self.broken = end, bad, broken
+
+    def read(self, cursor: str) -> Iterator[Record | None]:
+        for number in range(int(cursor or 0) + 1, self.end + 1):
+            if number == self.broken:
+                raise SourceError("it broke")
+            if number == self.bad:
+                yield Record(str(number), rejection=Rejection(number, "is bad"))
+            else:
+                yield record(number)
+
+
+def stored(db: Database) -> tuple[int, str]:
+    with db.begin() as conn:
+        state = load_cursor(conn, "numbers")
+        return counts(conn).posts, state.cursor if state else ""
+
+
+def test_a_source_is_read_to_its_end_and_goes_on_from_there(db: Database) -> None:
+    summary = run_source(db, Numbers(2500))
+    assert summary.applied == Applied(created=2500)
+    assert not summary.stopped
+    assert stored(db) == (2500, "2500")
+    assert run_source(db, Numbers(2600)).applied == Applied(created=100)
+
+
+def test_bad_records_are_told_and_passed(db: Database) -> None:
+    told: list[Rejection] = []
+    summary = run_source(db, Numbers(3, bad=2), on_rejection=told.append)
+    assert (summary.accepted, summary.rejected) == (2, 1)
+    assert told == [Rejection(2, "is bad")]
+    with db.begin() as conn:
+        state = load_cursor(conn, "numbers")
+    assert state
+    assert (state.accepted, state.rejected) == (2, 1)
+
+
+def test_what_came_before_a_break_is_stored(db: Database) -> None:
+    with pytest.raises(SourceError):
+        run_source(db, Numbers(2000, broken=1501))
+    assert stored(db) == (1500, "1500")
+
+
+def test_a_stop_is_heard_between_batches_and_loses_nothing(db: Database) -> None:
+    stop = threading.Event()
+
+    def after(summary: Summary) -> None:
+        if summary.accepted >= 2000:
+            stop.set()
+
+    summary = run_source(db, Numbers(9000), stop=stop, on_batch=after)
+    assert summary.stopped
+    assert stored(db)[0] == int(stored(db)[1]) == summary.accepted < 9000
+    assert run_source(db, Numbers(9000)).accepted == 9000 - summary.accepted
+
+
+def sizes(records: Iterable[Record | None]) -> list[int]:
+    return [len(batch) for batch in gather(records, threading.Event())]
+
+
+def test_batches_are_bounded() -> None:
+    assert sizes(record(n) for n in range(BATCH_RECORDS * 2 + 5)) == [BATCH_RECORDS] * 2 + [5]
+
+
+def test_a_quiet_source_has_its_posts_written() -> None:
+    assert sizes([record(1), record(2), None, None, record(3), None]) == [2, 1]
+
+
+def test_a_slow_source_does_not_keep_its_posts_waiting() -> None:
+    def slowly() -> Iterator[Record]:
+        for number in range(4):
+            yield record(number)
+            time.sleep(0.15)
+
+    assert max(sizes(slowly())) < 4
