@@ -30,17 +30,17 @@ _REFERENCE = math.log(1 + 1000)
 class Weights:
     """What each feature counts for."""
 
-    whole: float = 8.0
+    whole: float = 6.0
     """Cosine of the whole post."""
     part: float = 20.0
     """Cosine of its nearest sentence."""
     context: float = 6.0
     """How much nearer a reply is when read behind its parent."""
-    adjacent: float = 0.12
+    adjacent: float = 0.3
     """Words that stand side by side as in the question."""
-    near: float = 0.4
+    near: float = 0.6
     """Pairs of its words within a few words of each other."""
-    densest: float = 0.4
+    densest: float = 0.6
     """Its words within two sentences."""
     parent: float = 0.15
     """Its words in the post that this one replies to, where this one lacks them."""
