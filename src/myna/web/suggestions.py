@@ -20,15 +20,18 @@ from anyio import to_thread
 from myna.db.engine import Database
 from myna.db.questions import latest_questions
 from myna.errors import MynaError
+from myna.index.terms import content_terms
 from myna.telemetry import get_logger
 
 COUNT = 3
-CANDIDATES = 400
+CANDIDATES = 3_000
 """Latest questions of the store that are looked at."""
-TRIED = 40
+TRIED = 60
 """Well-formed ones that are searched for, at most."""
-GOOD_COVERAGE = 0.6
+GOOD_COVERAGE = 0.75
 """Share of a question's words that another post must hold for it to be worth asking."""
+HIGHEST_IDF = 7.5
+"""Of each of its words: a rarer one (in under 1 post of 1,800) is misspelt or of little interest."""
 LOOK_AGAIN_S = 30.0
 """How soon to look again while there are too few: the network may still be loading."""
 
@@ -48,7 +51,7 @@ _UNSUITABLE = re.compile(
     r"\b(?:damn|hell|crap\w*|shit\w*|fuck\w*|wtf|stfu|ass|arse|bitch\w*|suck\w*|sex\w*|porn\w*|"
     r"dick|gay|nazi\w*|kill yourself|idiot\w*|stupid|retard\w*|god|jesus|nigg\w*|whore|slut|"
     r"someone|somebody|anyone|anybody|here|this|that|it|them|he|she|you guys|my|lol|u|ur|plz|pls|"
-    r"http|www)\b",
+    r"http|www|channel|irc|bot|best|(?:how|what|where) (?:do|does|is) (?:i|you) can)\b|\d\.\d",
     re.IGNORECASE,
 )
 """Rough words, and words that lean on a conversation that the reader has not seen."""
@@ -95,12 +98,17 @@ class Suggestions:
         readable = {readable_question(post.post.text): post for post in posts}
         chosen: list[str] = []
         for question in of_the_day([one for one in readable if one], day)[:TRIED]:
+            if self._rarest(question) > HIGHEST_IDF or _alike(question, chosen):
+                continue
             hits = self._searcher.retrieve(question, limit=5).hits
-            if is_answerable(hits, readable[question].id) and not _alike(question, chosen):
+            if is_answerable(hits, readable[question].id):
                 chosen.append(question)
             if len(chosen) == COUNT:
                 break
         return chosen
+
+    def _rarest(self, question: str) -> float:
+        return max(map(self._searcher.idf, content_terms(question)), default=HIGHEST_IDF + 1)
 
 
 def readable_question(text: str) -> str:
