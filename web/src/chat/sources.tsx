@@ -48,7 +48,7 @@ export function Sources({ message }: { message: Message }) {
       ) : (
         <ol className="scroll-fade -mx-3 flex snap-x scroll-px-3 gap-2.5 overflow-x-auto px-3 pb-2">
           {sources.map((source) => (
-            <li key={source.number} className="appear flex w-60 shrink-0 snap-start">
+            <li key={source.number} className="flex animate-appear w-60 shrink-0 snap-start">
               <SmallCard source={source} cited={cited.has(source.number)} />
             </li>
           ))}

@@ -84,7 +84,7 @@ export function Transcript({ path, running, onChoose }: Props) {
           aria-label={t.chat.toBottom}
           title={t.chat.toBottom}
           onClick={() => void scrollToBottom()}
-          className="appear absolute bottom-2 left-1/2 grid size-9 -translate-x-1/2 place-items-center rounded-full border border-line bg-surface shadow-md hover:bg-hover"
+          className="absolute animate-appear bottom-2 left-1/2 grid size-9 -translate-x-1/2 place-items-center rounded-full border border-line bg-surface shadow-md hover:bg-hover"
         >
           <Icon name="down" className="size-4" />
         </button>

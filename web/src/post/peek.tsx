@@ -98,9 +98,11 @@ export function Peek({ name, label, card, children }: Props) {
           collisionPadding={12}
           onOpenAutoFocus={(event) => event.preventDefault()}
           onCloseAutoFocus={(event) => event.preventDefault()}
+          // The focus that opens a card comes from outside it; losing it is dealt with above.
+          onFocusOutside={(event) => event.preventDefault()}
           onPointerEnter={enter}
           onPointerLeave={leave}
-          className="appear z-40 max-h-[min(24rem,var(--radix-popover-content-available-height))] w-[min(24rem,calc(100vw-1.5rem))] overflow-y-auto rounded-2xl border border-line bg-surface p-4 shadow-xl shadow-black/10 outline-none"
+          className="z-40 data-[state=open]:animate-appear max-h-[min(24rem,var(--radix-popover-content-available-height))] w-[min(24rem,calc(100vw-1.5rem))] overflow-y-auto rounded-2xl border border-line bg-surface p-4 shadow-xl shadow-black/10 outline-none"
         >
           {card}
         </Popover.Content>
