@@ -22,6 +22,7 @@ from myna.post import Post, StoredPost
 _K1, _B = 1.2, 0.75
 _NEAR_WORDS = 6
 _TYPO_MIN_CHARACTERS = 5
+_ASKS_MAX_CHARACTERS = 250
 _REFERENCE = math.log(1 + 1000)
 """Size of store that the weights are for: words weigh more in a larger one and are scaled back."""
 
@@ -34,7 +35,7 @@ class Weights:
     """Cosine of the whole post."""
     part: float = 20.0
     """Cosine of its nearest sentence."""
-    context: float = 6.0
+    context: float = 10.0
     """How much nearer a reply is when read behind its parent."""
     adjacent: float = 0.3
     """Words that stand side by side as in the question."""
@@ -42,8 +43,10 @@ class Weights:
     """Pairs of its words within a few words of each other."""
     densest: float = 0.6
     """Its words within two sentences."""
-    parent: float = 0.15
+    parent: float = 0.3
     """Its words in the post that this one replies to, where this one lacks them."""
+    asks: float = -2.0
+    """A short post that only asks: whoever asks the same wants the answer."""
     engagement: float = 0.1
     recency: float = 0.3
 
@@ -256,7 +259,13 @@ def _said(candidate: Candidate, weights: Weights) -> float:
         + weights.near * words.near
         + weights.densest * words.densest
         + weights.parent * candidate.parent
+        + weights.asks * asks(candidate.post.post.text)
     )
+
+
+def asks(text: str) -> bool:
+    """Whether a post is short and ends in a question."""
+    return len(text) <= _ASKS_MAX_CHARACTERS and text.rstrip(" \t\n)\"'’”").endswith(("?", "？"))
 
 
 def _nearness(cosines: Mapping[Kind, float], weights: Weights, whole: float, part: float) -> float:

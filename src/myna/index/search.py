@@ -26,6 +26,7 @@ from myna.index.checkpoint import Checkpoint, load_checkpoint
 from myna.index.embed import Embedder, vectors_version
 from myna.index.query import SAID, Query, parse
 from myna.index.rank import Candidate, Lexical, Matcher, QueryWord, likeliest, rank
+from myna.index.results import Hit, IndexStatus, SearchResult, without_copies
 from myna.index.terms import is_stop_word, language_of, tokenize, variants
 from myna.index.text import Snapshot, TextReader
 from myna.index.vectors import Kind, VectorReader, Vectors
@@ -40,50 +41,7 @@ RANKED = 64
 """Candidates whose text is read and compared word by word."""
 Sort = Literal["relevance", "latest"]
 _log = get_logger("index")
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A live post that was found, and why."""
-
-    post: StoredPost
-    score: float
-    snippet: tuple[tuple[int, int], ...]
-    """Spans (code points) of the post's text to highlight."""
-    bm25: float
-    """Of the question's content words, in units of a store of a thousand posts."""
-    cosine: float | None
-    """The best of the whole post and its sentences; None where there are no vectors yet."""
-    coverage: float
-    """Share (0 to 1) of the question's content words that the post has, weighed by idf."""
-
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """Hits, best first. ``total`` counts the posts that the index has for all parts of a query."""
-
-    hits: list[Hit]
-    notes: tuple[str, ...]
-    total: int
-    took_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class IndexStatus:
-    """How far the index has followed the store."""
-
-    indexed_seq: int
-    last_seq: int
-    documents: int
-    vectors: int
-    """Posts that have vectors."""
-    coverage: float
-    """Share (0 to 1) of the store's changes that the embedder has seen to."""
-
-    @property
-    def lag(self) -> int:
-        """Changes that cannot be found yet."""
-        return max(0, self.last_seq - self.indexed_seq)
+__all__ = ["Hit", "IndexStatus", "SearchResult", "Searcher", "Sort"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +122,7 @@ class Searcher:
         meaning = self._meaning(wording)
         proposals = self._propose(snapshot, matcher, strict, meaning)
         hits = self._rank(proposals, max(limit, RANKED), matcher, meaning, now)
+        hits = without_copies(hits)
         return SearchResult(hits[:limit], notes, len(hits), _since(start))
 
     @property

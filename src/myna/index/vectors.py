@@ -227,16 +227,18 @@ class Vectors:
         return list(dict.fromkeys(self.records["post"][best].tolist()))[:count]
 
     def cosines(self, query: Array, post: int) -> dict[Kind, float]:
-        """The best cosine of each kind of a post's vectors, from all of the query's precision."""
+        """The best cosine of each kind of a post's vectors, from all of the query's precision.
+        Empty for a post that has not been seen to yet; 0 for one that says too little."""
         if not 0 <= post < len(self.first) or self.first[post] < 0:
             return {}
         start = int(self.first[post])
         run = self.records[start : start + max(1, int(self.records["parts"][start]))]
+        if int(run["kind"][0]) == Kind.NONE:
+            return {Kind.WHOLE: 0.0}
         products = run["vector"].astype(np.float32) @ query * run["scale"]
         best: dict[Kind, float] = {}
         for kind, product in zip(run["kind"].tolist(), products.tolist(), strict=True):
-            if kind:
-                best[Kind(kind)] = max(best.get(Kind(kind), -1.0), product)
+            best[Kind(kind)] = max(best.get(Kind(kind), -1.0), product)
         return best
 
 

@@ -1,0 +1,64 @@
+"""What a search gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from myna.post import StoredPost
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A live post that was found, and why."""
+
+    post: StoredPost
+    score: float
+    snippet: tuple[tuple[int, int], ...]
+    """Spans (code points) of the post's text to highlight."""
+    bm25: float
+    """Of the question's content words, in units of a store of a thousand posts."""
+    cosine: float | None
+    """The best of the whole post and its sentences; None where there are no vectors yet."""
+    coverage: float
+    """Share (0 to 1) of the question's content words that the post has, weighed by idf."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first. ``total`` counts the posts that the index has for all parts of a query."""
+
+    hits: list[Hit]
+    notes: tuple[str, ...]
+    total: int
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStatus:
+    """How far the index has followed the store."""
+
+    indexed_seq: int
+    last_seq: int
+    documents: int
+    vectors: int
+    """Posts that have vectors."""
+    coverage: float
+    """Share (0 to 1) of the store's changes that the embedder has seen to."""
+
+    @property
+    def lag(self) -> int:
+        """Changes that cannot be found yet."""
+        return max(0, self.last_seq - self.indexed_seq)
+
+
+def without_copies(hits: Sequence[Hit]) -> list[Hit]:
+    """Hits without those that say the same, word for word, as one before them."""
+    seen: set[str] = set()
+    kept: list[Hit] = []
+    for hit in hits:
+        text = " ".join(hit.post.post.text.casefold().split())
+        if text not in seen:
+            seen.add(text)
+            kept.append(hit)
+    return kept
