@@ -148,7 +148,7 @@ def _ranges(schema: tantivy.Schema, query: Query) -> Clauses:
             tantivy.FieldType.Integer,
             lower_bound=int(query.since.timestamp() * 1000) if query.since else None,
             upper_bound=int(query.until.timestamp() * 1000) if query.until else None,
-            include_upper=False,
+            include_upper=query.until is None,
         )
         clauses.append((Occur.Must, tantivy.Query.const_score_query(span, 0.0)))
     for field, least in (("likes", query.min_likes), ("reposts", query.min_reposts)):

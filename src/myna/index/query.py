@@ -260,11 +260,13 @@ class _Parser:
 
 
 def parse_time(value: str, now: datetime) -> datetime | None:
-    """A date (midnight UTC), an ISO time (UTC where no zone is given) or a span before ``now``."""
+    """A date (midnight UTC; a year or a month begins with its first day), an ISO time (UTC where no zone is given) or a span before ``now``."""
     relative = _RELATIVE.fullmatch(value.lower())
     try:
         if relative:
             return now - int(relative[1]) * _UNIT[relative[2]]
+        if re.fullmatch(r"\d{4}(-\d\d)?", value, re.ASCII):
+            value += "-01-01" if len(value) == 4 else "-01"
         if not re.match(r"\d{4}-\d\d-\d\d", value):
             return None
         moment = datetime.fromisoformat(value)

@@ -39,6 +39,9 @@ BY_MEANING = 100
 """Candidates that the vectors propose."""
 RANKED = 64
 """Candidates whose text is read and compared word by word."""
+NEAR_COVERAGE = 0.4
+NEAR_COSINE = 0.55
+"""What a post without all the words of a search must reach in one of these to be shown."""
 Sort = Literal["relevance", "latest"]
 _log = get_logger("index")
 __all__ = ["Hit", "IndexStatus", "SearchResult", "Searcher", "Sort"]
@@ -83,9 +86,14 @@ class Searcher:
         snapshot = self._snapshot()
         if snapshot is None or limit < 1:
             return SearchResult([], tuple(notes), 0, _since(start))
-        everything = compiled.conjunction(compiled.all_clauses(snapshot.schema, parsed))
+        clauses = compiled.all_clauses(snapshot.schema, parsed)
+        if not clauses:
+            if query.strip():
+                notes.append("There is no word in this to search for.")
+            return SearchResult([], tuple(notes), 0, _since(start))
+        everything = compiled.conjunction(clauses)
         matcher = self._matcher(snapshot, parsed.wording, stop_words=True)
-        if sort == "latest" or not parsed.wording.strip():
+        if sort == "latest" or not matcher.words:
             ids, total = _newest(snapshot, everything, limit)
             hits = self._in_order(list(ids), matcher)
             return SearchResult(hits, tuple(notes), total, _since(start))
@@ -96,6 +104,7 @@ class Searcher:
             strict = compiled.strict_clauses(snapshot.schema, parsed, said=True)
             proposals = self._propose(snapshot, matcher, strict, meaning) | proposals
         ranked = self._rank(proposals, max(limit, RANKED), matcher, meaning, now)
+        ranked = [hit for hit in ranked if hit.post.id in exact or _is_near(hit)]
         ranked.sort(key=lambda hit: hit.post.id not in exact)
         if total == 0 and ranked:
             notes.append("No post has all of this; these come nearest.")
@@ -114,11 +123,11 @@ class Searcher:
             return SearchResult([], notes, 0, _since(start))
         wording = _whole_wording(parsed)
         strict = compiled.strict_clauses(snapshot.schema, parsed, said=False)
-        if not wording.strip():
-            ids, total = _newest(snapshot, compiled.conjunction(strict), limit)
-            hits = self._in_order(list(ids), self._matcher(snapshot, "", stop_words=True))
-            return SearchResult(hits, notes, total, _since(start))
         matcher = self._matcher(snapshot, wording, stop_words=False)
+        if not matcher.words:
+            ids, total = _newest(snapshot, compiled.conjunction(strict), limit)
+            hits = self._in_order(list(ids) if strict else [], matcher)
+            return SearchResult(hits, notes, total if strict else 0, _since(start))
         meaning = self._meaning(wording)
         proposals = self._propose(snapshot, matcher, strict, meaning)
         hits = self._rank(proposals, max(limit, RANKED), matcher, meaning, now)
@@ -264,6 +273,10 @@ class Searcher:
 
 def _hit(post: StoredPost, score: float, lexical: Lexical, cosine: float | None) -> Hit:
     return Hit(post, score, lexical.spans, lexical.bm25, cosine, lexical.coverage)
+
+
+def _is_near(hit: Hit) -> bool:
+    return hit.coverage >= NEAR_COVERAGE or (hit.cosine or 0.0) >= NEAR_COSINE
 
 
 def _whole_wording(query: Query) -> str:
