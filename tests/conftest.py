@@ -17,6 +17,8 @@ from myna.db.embedded import EmbeddedServer
 from myna.db.engine import Database, open_database
 from myna.settings import Settings
 
+pytest_plugins = ["tests.real_model"]
+
 _numbers = itertools.count()
 
 

@@ -112,7 +112,13 @@ def running_server(settings: Settings, *, limit_s: float = 60.0) -> Iterator[Add
     with log_path.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "myna", "serve", "--role", "model"],
-            env={**os.environ, "MYNA_HOME": str(settings.home), "MYNA_PARENT": str(os.getpid())},
+            env={
+                **os.environ,
+                "MYNA_HOME": str(settings.home),
+                "MYNA_MODEL_NAME": settings.model_name,
+                "MYNA_MODEL_THREADS": str(settings.model_threads),
+                "MYNA_PARENT": str(os.getpid()),
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
