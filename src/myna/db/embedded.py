@@ -84,7 +84,7 @@ OPTIONS = (
 _SOCKET = ".s.PGSQL.5432"
 _MAX_SOCKET_PATH_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS
 _START_SECONDS = 600  # crash recovery reads at most max_wal_size; a slow disk may need minutes
-_STOP_SECONDS = 60
+_STOP_SECONDS = 20  # a full disk forbids the last checkpoint; then stop without it
 _MAX_LOG_BYTES = 5_000_000
 
 
@@ -166,15 +166,18 @@ class EmbeddedServer:
 
     def _is_ready(self) -> bool:
         """Whether a server of this folder answers; waits while it is still recovering."""
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline:
+        begun = time.monotonic()
+        while time.monotonic() - begun < _START_SECONDS:
             lines = self._pid_lines()
             if len(lines) < 5 or not self._processes():
                 return False
             try:
                 psycopg.connect(self.url("postgres"), connect_timeout=10).close()
             except psycopg.OperationalError as error:
-                if not any(word in str(error) for word in ("starting up", "shutting down")):
+                stopping = "shutting down" in str(error)
+                if stopping and time.monotonic() - begun > _STOP_SECONDS:
+                    return False
+                if not stopping and "starting up" not in str(error):
                     return False
                 time.sleep(0.1)
             else:
@@ -187,13 +190,13 @@ class EmbeddedServer:
         PostgreSQL itself takes a lock file for live as long as its process number exists, be it
         another program's now, or that of a killed server which nobody has reaped.
         """
-        for sign, seconds in ((None, 5.0), (signal.SIGINT, 10.0), (signal.SIGKILL, 5.0)):
+        for sign in (None, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             left = self._processes()
             for process in left:
                 with suppress(psutil.Error):
                     if sign:
                         process.send_signal(sign)
-            if not psutil.wait_procs(left, timeout=seconds)[1]:
+            if not psutil.wait_procs(left, timeout=5)[1]:
                 break
             if sign is None and self._is_ready():
                 return
@@ -245,12 +248,13 @@ class EmbeddedServer:
     def _stop(self) -> None:
         if not self._pid_lines():
             return
-        command = ["pg_ctl", "stop", "-m", "fast", "-w", "-s", "-t", str(_STOP_SECONDS)]
-        code, _ = self._run(
-            [*command, "-D", str(self.data_dir)], self._account(), _STOP_SECONDS + 30
-        )
-        if code != 0:
-            log.warning("database did not stop", log=str(self.log_file))
+        account = self._account()
+        for mode in ("fast", "immediate"):
+            command = ["pg_ctl", "stop", "-m", mode, "-w", "-s", "-t", str(_STOP_SECONDS)]
+            code, _ = self._run([*command, "-D", str(self.data_dir)], account, _STOP_SECONDS + 10)
+            if code == 0:
+                return
+        log.warning("database did not stop", log=str(self.log_file))
 
     # -- who, where -------------------------------------------------------------------------
 
