@@ -18,7 +18,11 @@ export function Sources({ message }: { message: Message }) {
   const nearest =
     message.outcome === "declined" || message.notices.some((n) => n.code === "nearest_posts");
   return (
-    <section aria-label={nearest ? t.sources.nearest : t.sources.heading} className="grid gap-2">
+    <div
+      role="group"
+      aria-label={nearest ? t.sources.nearest : t.sources.heading}
+      className="grid gap-2"
+    >
       <div className="flex items-baseline gap-2 text-sm text-muted">
         <h3 className="font-sans font-semibold text-ink">
           {nearest ? t.sources.nearest : t.sources.heading}
@@ -54,7 +58,7 @@ export function Sources({ message }: { message: Message }) {
           ))}
         </ol>
       )}
-    </section>
+    </div>
   );
 }
 

@@ -59,7 +59,7 @@ export function ChatPage({ id }: { id: string | null }) {
       className={`flex h-full min-h-0 flex-col ${empty ? "overflow-y-auto" : ""}`}
       {...(empty ? { "data-scroller": true } : {})}
     >
-      {empty && <Welcome />}
+      {empty ? <Welcome /> : <h1 className="sr-only">{chat.data?.title || t.app.untitled}</h1>}
       {!empty && <Transcript key={id} path={path} running={running !== null} onChoose={choose} />}
       <div className="mx-auto w-full max-w-3xl shrink-0 px-3 pb-2 sm:px-6">
         <Composer

@@ -10,7 +10,7 @@ export function Failure({ text, onRetry }: { text: string; onRetry?: () => void 
   return (
     <div role="alert" className="grid h-full place-content-center justify-items-center gap-4 p-6">
       <Bird className="size-12 opacity-60" />
-      <p className="max-w-md text-center text-muted">{text}</p>
+      <h1 className="max-w-md text-center font-sans text-base text-muted">{text}</h1>
       {onRetry ? (
         <Button icon="again" onClick={onRetry}>
           {t.failure.retry}

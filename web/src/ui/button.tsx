@@ -29,7 +29,7 @@ export function IconButton({
 const LOOKS = {
   plain: "border border-line bg-surface hover:bg-hover",
   strong: "bg-ink text-page hover:opacity-85",
-  danger: "bg-danger text-white hover:opacity-90",
+  danger: "bg-danger text-page hover:opacity-90",
 } as const;
 
 export function Button({

@@ -39,7 +39,7 @@ export function Toasts() {
       {shown && (
         <p
           key={shown.key}
-          className={`animate-appear rounded-full px-4 py-2 text-sm shadow-lg ${shown.urgent ? "bg-danger text-white" : "bg-ink text-page"}`}
+          className={`animate-appear rounded-full px-4 py-2 text-sm shadow-lg ${shown.urgent ? "bg-danger text-page" : "bg-ink text-page"}`}
         >
           {shown.text}
         </p>
