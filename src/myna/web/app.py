@@ -31,7 +31,8 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     wiring = Wiring(settings, parts)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.openapi()  # builds the routes too, which would hold up the first requests
         await wiring.start()
         try:
             yield

@@ -7,6 +7,8 @@ or the index is away; until then requests get one sentence that says what is mis
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
     from myna.models.chat import ChatModel
 
 TRY_AGAIN_S = 1.0
+THREADS = 8
+"""For the store and the index, which hold Python's lock for most of their time: more of them would
+not do more, but keep the event loop waiting for the lock."""
+SWITCH_S = 0.001
+"""How long a thread may keep Python's lock from the event loop (by default 5 ms)."""
 
 log = get_logger("web")
 
@@ -98,6 +105,8 @@ class Wiring:
 
     async def start(self) -> None:
         """Begin to open the parts; does not wait for them."""
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
+        sys.setswitchinterval(SWITCH_S)
         if self._parts is None:
             self._opening = asyncio.create_task(self._open(), name="open the parts")
 
@@ -117,6 +126,8 @@ class Wiring:
                 join = await to_thread.run_sync(open_parts, self.settings)
                 parts = join()
                 await parts.chats.recover()
+                gc.collect()
+                gc.freeze()  # what is loaded now stays: later collections need not stop to look
                 self._parts = parts
             except MynaError as error:
                 if str(error) != self.problem:
