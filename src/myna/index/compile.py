@@ -11,7 +11,7 @@ import tantivy
 from tantivy import Occur
 
 from myna.index.query import SAID, Atom, Part, Query
-from myna.index.terms import Token, readings, tokenize, variants
+from myna.index.terms import Token, query_tokens, readings, variants
 
 Clauses = list[tuple[Occur, tantivy.Query]]
 
@@ -110,7 +110,7 @@ def _atom(schema: tantivy.Schema, atom: Atom) -> tantivy.Query | None:
 
 def words_query(schema: tantivy.Schema, text: str) -> tantivy.Query | None:
     """Posts in which the words of ``text`` stand together, in any language's stems."""
-    tokens = tokenize(text)
+    tokens = query_tokens(text)
     if not tokens:
         return None
     if len(tokens) == 1:

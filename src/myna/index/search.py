@@ -27,7 +27,7 @@ from myna.index.embed import Embedder, vectors_version
 from myna.index.query import SAID, Query, parse
 from myna.index.rank import Candidate, Lexical, Matcher, QueryWord, likeliest, rank
 from myna.index.results import Hit, IndexStatus, SearchResult, without_copies
-from myna.index.terms import is_stop_word, language_of, tokenize, variants
+from myna.index.terms import is_stop_word, language_of, query_tokens, variants
 from myna.index.text import Snapshot, TextReader
 from myna.index.vectors import Kind, VectorReader, Vectors
 from myna.post import StoredPost
@@ -199,7 +199,7 @@ class Searcher:
     def _matcher(self, snapshot: Snapshot, wording: str, *, stop_words: bool) -> Matcher:
         """``stop_words`` says whether common words count like any other."""
         lang = language_of(wording)
-        tokens = tokenize(wording)
+        tokens = query_tokens(wording)
         says = [stop_words or not is_stop_word(token.word, lang) for token in tokens]
         if not any(says):
             says = [True] * len(tokens)

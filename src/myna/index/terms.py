@@ -164,6 +164,14 @@ def find(
     return index, found
 
 
+def query_tokens(text: str) -> list[Token]:
+    """The words to look for: of a run without spaces only its pairs, where it has one. (A post's
+    run ends in a single character, but what is looked for may stand in its middle.)"""
+    tokens = tokenize(text)
+    ends = {token.end for token in tokens if token.end - token.start == 2}
+    return [token for token in tokens if token.end - token.start != 1 or token.end not in ends]
+
+
 def index_text(text: str, lang: str | None = None) -> str:
     """The terms of a text in order, with a space between them: what the text index reads."""
     terms = _terms[language_of(text, lang)]

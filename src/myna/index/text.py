@@ -63,6 +63,7 @@ class TextWriter:
         self._lock = lock_folder(folder, "text")
         self._file = folder / "text.json"
         self._store_id = store_id
+        self._schema = build_schema()
         self._writer: tantivy.IndexWriter | None = None
         checkpoint = load_checkpoint(self._file)
         reason = None
@@ -93,7 +94,7 @@ class TextWriter:
         generation = f"text-{time.time_ns():x}"
         try:
             (self._folder / generation).mkdir(parents=True)
-            tantivy.Index(build_schema(), str(self._folder / generation))
+            tantivy.Index(self._schema, str(self._folder / generation))
         except (ValueError, OSError) as error:
             raise StorageError(
                 f"The index folder {self._folder} cannot be written. "
@@ -108,15 +109,18 @@ class TextWriter:
 
     def _open(self) -> None:
         path = self._folder / self._checkpoint.generation
-        self._index = tantivy.Index(build_schema(), str(path))
-        self._writer = self._index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+        self._writer = tantivy.Index(self._schema, str(path)).writer(
+            heap_size=_HEAP_BYTES, num_threads=1
+        )
 
     def write(self, posts: Sequence[StoredPost], parents: Mapping[int, StoredPost]) -> None:
         """Put the posts in as they are now; those that are not live go out."""
         assert self._writer is not None
         try:
             for post in posts:
-                self._writer.delete_documents_by_term("id", post.id)
+                # By query: by term, tantivy 0.27 silently leaves documents of an unsigned field.
+                old = tantivy.Query.term_query(self._schema, "id", post.id)
+                self._writer.delete_documents_by_query(old)
                 if post.state is State.LIVE:
                     self._writer.add_document(document(post, parents.get(post.id)))
         except (ValueError, OSError) as error:

@@ -1,0 +1,56 @@
+"""What the text index keeps of a post."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from myna.index.schema import document, domains_of, mentions_of, tags_of
+from tests.index.world import make_post, stored
+
+
+def fields(text: str, parent: str | None = None, **more: Any) -> dict[str, list[object]]:
+    above = stored(1, make_post("1", parent, by="Bob")) if parent is not None else None
+    return document(stored(2, make_post("2", text, **more)), above).to_dict()
+
+
+def test_links_give_their_domain_and_those_above() -> None:
+    text = "see https://help.Ubuntu.com/a and http://www.example.org:80/, also www.b.io"
+    assert domains_of(text) == {"help.ubuntu.com", "ubuntu.com", "example.org", "b.io"}
+    assert fields(text)["has"] == ["links"]
+
+
+def test_tags_and_mentions() -> None:
+    assert tags_of("#Ubuntu and (#ISO_file) but not a#b or http://x/#y") == {"ubuntu", "iso_file"}
+    assert mentions_of("@Ann.example, cc @bob. mail me@here.org") == ["ann.example", "bob"]
+
+
+def test_a_reply_carries_its_parents_words_and_author() -> None:
+    made = fields("loop it", parent="How do I mount?")
+    assert "mount" in str(made["context"])
+    assert "bob" in made["to"]
+
+
+def test_whom_a_post_addresses() -> None:
+    assert fields("carl: try this")["to"] == ["carl"]
+    assert fields("@carl try this")["to"] == ["carl"]
+    assert "to" not in fields("try this, carl")
+
+
+def test_a_deleted_parent_leaves_nothing() -> None:
+    assert "context" not in fields("loop it", None, reply_to="1")
+
+
+def test_media_and_channel() -> None:
+    made = fields("look", raw={"media": [{}]}, channel="#Ubuntu", lang="en-GB")
+    assert (made["has"], made["channel"], made["lang"]) == (["media"], ["ubuntu"], ["en"])
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_any_text_makes_a_document(text: str, parent: str) -> None:
+    post = stored(1, make_post("1", text))
+    document(post, stored(2, make_post("2", parent)))
+    document(replace(post, post=replace(post.post, channel=text, lang=parent)), None)

@@ -1,0 +1,115 @@
+"""The text index on disk: what is committed is seen, and what cannot be used is begun anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tantivy
+
+from myna.errors import StorageError
+from myna.index import text as text_module
+from myna.index.checkpoint import load_checkpoint
+from myna.index.text import TextReader, TextWriter
+from myna.post import State
+from tests.index.world import make_post, stored
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Iterator[TextWriter]:
+    made = TextWriter(tmp_path, "store")
+    yield made
+    made.close()
+
+
+def count(reader: TextReader, word: str) -> int:
+    snapshot = reader.snapshot()
+    assert snapshot is not None
+    query = tantivy.Query.term_query(snapshot.schema, "body", word)
+    return len(snapshot.searcher.search(query, 50).hits)
+
+
+def reader_of(folder: Path, monkeypatch: pytest.MonkeyPatch) -> TextReader:
+    monkeypatch.setattr(text_module, "_RELOAD_SECONDS", 0.0)
+    return TextReader(folder)
+
+
+def test_commits_are_seen_and_edits_replace(
+    tmp_path: Path, writer: TextWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = reader_of(tmp_path, monkeypatch)
+    writer.write([stored(1, make_post("1", "old words"))], {})
+    writer.commit(1)
+    assert count(reader, "old") == 1
+    writer.write([stored(1, make_post("1", "new words"), seq=2)], {})
+    assert count(reader, "new") == 0
+    writer.commit(2)
+    assert (count(reader, "new"), count(reader, "old")) == (1, 0)
+    writer.write([stored(1, make_post("1", ""), seq=3, state=State.DELETED)], {})
+    writer.commit(3)
+    assert count(reader, "new") == 0
+    snapshot = reader.snapshot()
+    assert snapshot is not None
+    assert snapshot.seq == 3
+
+
+def test_only_one_process_writes(tmp_path: Path, writer: TextWriter) -> None:
+    with pytest.raises(StorageError, match="Another process"):
+        TextWriter(tmp_path, "store")
+
+
+def test_what_was_not_committed_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = TextWriter(tmp_path, "store")
+    first.write([stored(1, make_post("1", "kept"))], {})
+    first.commit(1)
+    first.write([stored(2, make_post("2", "lost"))], {})
+    first.close()
+    second = TextWriter(tmp_path, "store")
+    assert second.seq == 1
+    assert count(reader_of(tmp_path, monkeypatch), "lost") == 0
+    second.close()
+
+
+def test_another_store_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = reader_of(tmp_path, monkeypatch)
+    first = TextWriter(tmp_path, "store")
+    first.write([stored(1, make_post("1", "words"))], {})
+    first.commit(1)
+    first.close()
+    assert count(reader, "word") == 1
+    second = TextWriter(tmp_path, "other")
+    assert second.seq == 0
+    assert count(reader, "word") == 0
+    assert len(list(tmp_path.glob("text-*"))) == 1
+    second.close()
+
+
+@pytest.mark.parametrize("victim", ["meta.json", ".managed.json", "text.json", "segment"])
+def test_a_damaged_index_begins_anew(tmp_path: Path, victim: str) -> None:
+    first = TextWriter(tmp_path, "store")
+    for number in range(1, 4):
+        first.write([stored(number, make_post(str(number), "some words"))], {})
+        first.commit(number)
+    first.close()
+    checkpoint = load_checkpoint(tmp_path / "text.json")
+    assert checkpoint is not None
+    folder = tmp_path / checkpoint.generation
+    if victim == "segment":
+        for file in folder.glob("*.store"):
+            file.unlink()
+        for file in folder.glob("*.idx"):
+            file.unlink()
+    else:
+        (tmp_path if victim == "text.json" else folder).joinpath(victim).write_bytes(b"{")
+    second = TextWriter(tmp_path, "store")
+    assert second.seq == 0
+    second.write([stored(1, make_post("1", "some words"))], {})
+    second.commit(1)
+    second.close()
+
+
+def test_without_an_index_there_is_no_snapshot(tmp_path: Path) -> None:
+    assert TextReader(tmp_path / "nowhere").snapshot() is None
