@@ -69,7 +69,7 @@ def fake_parts(db: Database, searcher: object = None) -> Parts:
 
 
 @contextmanager
-def serving(settings: Settings, parts: Parts) -> Iterator[Live]:
+def serving(settings: Settings, parts: Parts | None) -> Iterator[Live]:
     """Serve the app until the block ends."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -89,7 +89,7 @@ def serving(settings: Settings, parts: Parts) -> Iterator[Live]:
         while not server.started:
             assert time.monotonic() < limit, "the server did not start"
             time.sleep(0.01)
-        yield Live(f"http://127.0.0.1:{port}", parts, server)
+        yield Live(f"http://127.0.0.1:{port}", cast("Any", parts), server)
     finally:
         server.should_exit = True
         thread.join(timeout=20)

@@ -92,7 +92,7 @@ def test_until_the_database_is_there_requests_get_a_sentence_and_then_it_recover
 
     monkeypatch.setattr(wiring, "open_parts", open_parts)
     monkeypatch.setattr(wiring, "TRY_AGAIN_S", 0.05)
-    with serving(settings, cast("Any", None)) as live, live.client() as client:
+    with serving(settings, None) as live, live.client() as client:
         time.sleep(0.1)
         for response in (client.get("/api/chats"), client.get("/api/search?q=x")):
             assert response.status_code == 503

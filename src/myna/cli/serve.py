@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from myna.cli.children import stop_with_parent
-from myna.settings import Settings, load_settings
+from myna.settings import load_settings
 from myna.telemetry import configure_logging
 
 
@@ -48,7 +48,9 @@ def serve(
     settings = load_settings()
     configure_logging(settings.log_level)
     if role is Role.web:
-        _web(settings)
+        from myna.web.server import serve as serve_web
+
+        serve_web(settings)
         return
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -70,18 +72,3 @@ def serve(
         from myna.feeds.demo import run_demo
 
         run_demo(settings, open_database(settings, migrate=False), stop)
-
-
-def _web(settings: Settings) -> None:
-    import uvicorn
-
-    uvicorn.run(
-        "myna.web.app:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        timeout_graceful_shutdown=3,
-        server_header=False,
-        proxy_headers=False,
-    )

@@ -80,7 +80,7 @@ async def create_chat(
     """Begin a new, empty chat. Its title comes from its first question."""
     chat = await parts.chats.create(viewer)
     if cookie := request.cookies.get(COOKIE):  # it lives as long as it is used
-        set_viewer(response, cookie, secure=request.url.scheme == "https")
+        set_viewer(request, response, cookie)
     return full_chat_view(chat, [])
 
 

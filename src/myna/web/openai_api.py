@@ -24,7 +24,7 @@ from myna.errors import MynaError
 from myna.web.bound import Bound
 from myna.web.completion import MODEL, CompletionBody, UnknownModel, read_conversation
 from myna.web.errors import describe, error_body
-from myna.web.parts import Ready, Wiring
+from myna.web.parts import Ready, Unavailable, Wiring
 from myna.web.reply import Reply
 from myna.web.sse import KEEP_ALIVE, KEEP_ALIVE_S, EventStream
 
@@ -128,10 +128,8 @@ async def _chunks(generation: Generation, reply: Reply, usage: bool) -> AsyncIte
         if not entries:
             yield KEEP_ALIVE
         for entry in entries:
-            if isinstance(entry.event, Failed):
-                assert generation.fault is not None
-                body = error_body(*describe(generation.fault))
-                yield b"data: " + JSONResponse(body).body + b"\n\n"
+            if isinstance(entry.event, Failed | Finished) and (fault := _fault(generation)):
+                yield b"data: " + JSONResponse(error_body(*describe(fault))).body + b"\n\n"
                 return
             if isinstance(entry.event, Text) and (text := bound.take(entry.event.delta)):
                 yield _data(reply.piece(text))
@@ -146,9 +144,16 @@ async def _chunks(generation: Generation, reply: Reply, usage: bool) -> AsyncIte
     yield DONE
 
 
+def _fault(generation: Generation) -> BaseException | None:
+    """Why the answer is not whole, if it is not."""
+    if generation.draft.state == "interrupted":
+        return Unavailable("Myna is being restarted. Ask again in a moment.")
+    return generation.fault
+
+
 def _raise_failure(generation: Generation) -> None:
-    if generation.fault is not None:
-        raise generation.fault
+    if fault := _fault(generation):
+        raise fault
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -110,13 +110,18 @@ class Wiring:
         if self._parts is None:
             self._opening = asyncio.create_task(self._open(), name="open the parts")
 
+    async def end_answers(self) -> None:
+        """End all answers and start no more; what is written so far is saved."""
+        if self._parts is not None:
+            await self._parts.chats.close()
+
     async def close(self) -> None:
         """Stop all answers, then close the parts."""
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.wait({self._opening})
+        await self.end_answers()
         if self._parts is not None:
-            await self._parts.chats.close()
             await self._parts.model.close()
             await to_thread.run_sync(self._parts.db.dispose)
 

@@ -24,15 +24,16 @@ def viewer_key(cookie: str) -> str:
     return hashlib.sha256(cookie.encode("ascii")).hexdigest()
 
 
-def set_viewer(response: Response, cookie: str, *, secure: bool) -> None:
-    """Give the browser its cookie (again)."""
+def set_viewer(request: Request, response: Response, cookie: str) -> None:
+    """Give the browser its cookie (again); only over TLS where people come that way."""
+    base_url: str = request.app.state.wiring.settings.base_url
     response.set_cookie(
         COOKIE,
         cookie,
         max_age=COOKIE_AGE_S,
         httponly=True,
         samesite="lax",
-        secure=secure,
+        secure=base_url.startswith("https://"),
         path="/",
     )
 
@@ -43,7 +44,7 @@ async def identify_viewer(request: Request, response: Response) -> str:
     if _FORM.fullmatch(cookie):
         return viewer_key(cookie)
     cookie = secrets.token_urlsafe(_BYTES)
-    set_viewer(response, cookie, secure=request.url.scheme == "https")
+    set_viewer(request, response, cookie)
     return viewer_key(cookie)
 
 
