@@ -108,7 +108,8 @@ class OnnxEmbedder:
 
         for name, wanted in self._manifest["sha256"].items():
             try:
-                found = hashlib.sha256((self._folder / name).read_bytes()).hexdigest()
+                with (self._folder / name).open("rb") as file:
+                    found = hashlib.file_digest(file, "sha256").hexdigest()
             except OSError as error:
                 raise self._missing() from error
             if found != wanted:
