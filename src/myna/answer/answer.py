@@ -29,9 +29,9 @@ from myna.answer.events import (
 )
 from myna.answer.evidence import (
     ANSWERABLE,
+    by_evidence,
     claims_something,
     confidence,
-    passages,
     supporting,
 )
 from myna.answer.gather import gather
@@ -56,8 +56,8 @@ from myna.index.search import Searcher
 from myna.models.chat import ChatMessage, ChatModel
 
 HITS = 10
-QUOTED_SHARE = 0.4
-"""Least share of the question's words in a sentence that is quoted in the model's stead."""
+QUOTED_FIT = 0.45
+"""Least fit of a sentence that is quoted in the model's stead."""
 LONGEST_QUOTE = 300
 OWN = "myna"
 """Recorded as the model where no model was asked."""
@@ -167,7 +167,8 @@ class Answerer:
         messages, limit = await self._prompt(conversation, draft, language)
         yield Status("writing")
         cleaner, usage, finish = Cleaner(), Usage(0, 0), None
-        async with aclosing(model.stream(messages, max_tokens=limit)) as deltas:
+        stop = ("\n",) if model.small else ()  # a small model goes on with questions of its own
+        async with aclosing(model.stream(messages, max_tokens=limit, stop=stop)) as deltas:
             async for delta in deltas:
                 if delta.usage:
                     usage = Usage(delta.usage.prompt_tokens, delta.usage.completion_tokens)
@@ -260,12 +261,10 @@ class Answerer:
         ], True
 
     def _quote(self, draft: _Draft) -> tuple[Source, str] | None:
-        idf, best = self._searcher.idf, None
-        for rank, source in enumerate(draft.sources[:3]):
-            share, passage = passages(source.post.post.text, draft.question, idf)[0]
-            if best is None or share - 0.15 * rank > best[0]:
-                best = (share - 0.15 * rank, source, passage)
-        if best is None or best[0] < QUOTED_SHARE:
+        """The sentence to quote in the model's stead; None where none fits well enough."""
+        fits = by_evidence(draft.sources, draft.question, self._searcher.idf)
+        if not fits or fits[0][0] < QUOTED_FIT:
             return None
-        words = " ".join(best[2].split())
-        return best[1], words if len(words) <= LONGEST_QUOTE else words[: LONGEST_QUOTE - 1] + "…"
+        _, source, passage = fits[0]
+        words = " ".join(passage.split())
+        return source, words if len(words) <= LONGEST_QUOTE else words[: LONGEST_QUOTE - 1] + "…"

@@ -8,8 +8,9 @@ answers nothing, and is not supported.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from myna.answer.events import Source
@@ -21,8 +22,19 @@ Idf = Callable[[str], float]
 
 SUPPORTED_SHARE = 0.75
 """Least share of a sentence's new words, weighed, that its post must have."""
-ANSWERABLE = 2.35
-"""Least confidence in the best hit at which the model is asked at all (docs/log.md)."""
+ANSWERABLE = 10.55
+"""Least confidence in the best hit at which the model is asked at all."""
+_MIDDLING = 0.45
+_NEARNESS_IN_SCORE = 20.0
+"""What a cosine of 1 adds to a hit's score (index/rank)."""
+TOPIC_SHARE = 0.6
+"""Least share of all of a sentence's words, those of the question among them."""
+REPLY_WEIGHT = 0.6
+"""What the question's words count in the post above, against 1 in the post itself."""
+REPLY_BONUS = 0.15
+"""For answering to a post that has words of the question."""
+RANK_COST = 0.08
+"""What one place further down the list takes from a post's fit as evidence."""
 MOST_CITED = 2
 """Posts cited for one sentence."""
 
@@ -32,6 +44,16 @@ _NEGATIONS = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w.+-]*\w", re.MULTILINE)
+_CODE = re.compile(r"`[^`]+`")
+_ASKS = re.compile(
+    r"(?:[\w|`^\[\]{}-]+[:,]\s*)?(?:hi|hello|hey|so|ok|guys|please|bonjour|salut)?[\s,]*"
+    r"(?:(?:how|what|why|where|which|who|whats|hows) (?:do|does|can|could|to|is|are|would|should|i)\b"
+    r"|(?:can|could|does|do|is|has|have|would) (?:any|some)(?:one|body)\b|is there\b|any (?:idea|one)\b"
+    r"|(?:when|if) i (?:try|do|run|type|boot)\b|i(?:'?m| am)? (?:need help|want to|trying to|having)\b"
+    r"|help\b|comment (?:faire|puis|peut)|pourquoi\b|est-ce que\b|quelqu'un\b)",
+    re.IGNORECASE,
+)
+"""How people begin when they ask, with or without a question mark."""
 _NO_CLAIM = re.compile(
     r"(?:.*:|(?:i hope (?:this|that) helps|let me know|here (?:is|are)|voici|voilà)\b.*)",
     re.IGNORECASE | re.DOTALL,
@@ -56,7 +78,8 @@ class Claim:
         }
         tokens = content_tokens(sentence)
         names = {sentence[m.start() : m.end()].casefold() for m in _NAME.finditer(sentence)}
-        exact = {
+        code = {token.word for span in _CODE.finditer(sentence) for token in tokenize(span.group())}
+        exact = code | {
             token.word
             for token in tokens
             if token.word not in asked
@@ -71,19 +94,27 @@ def _covers(names: set[str], token: Token) -> bool:
 
 
 def confidence(hits: Sequence[Hit], question: str, idf: Idf) -> float:
-    """How likely it is that the best hit answers the question: about 1 to 5, 0 without a hit.
+    """How sure we are that the best hit answers the question: about 5 to 14, 0 without a hit.
 
-    Its match by words (as a share of the best possible), by meaning, how much of the question it
-    has, and how far it is ahead of the second. The weights come from the half of the questions
-    that the benchmark does not report (evals/answers).
+    What counts is its meaning, how much of the question's words it has, its score, and how far
+    that is ahead of the second's; a long question reaches a high score more easily. The weights
+    were fitted on one half of the questions of evals/answers (docs/log.md has the other half).
     """
     if not hits:
         return 0.0
     best = hits[0]
-    total = sum(idf(term) for term in set(content_terms(question)))
-    margin = best.score - hits[1].score if len(hits) > 1 else 0.0
-    near = 0.45 if best.cosine is None else best.cosine
-    return (best.bm25 + 0.1 * margin) / max(total, 1.0) + 2 * near + best.coverage
+    near, score = best.cosine, best.score
+    if near is None:  # not embedded yet: as if of middling nearness
+        near, score = _MIDDLING, score + _NEARNESS_IN_SCORE * _MIDDLING
+    second = hits[1].score if len(hits) > 1 else best.score
+    asked = sum(idf(term) for term in set(content_terms(question)))
+    return (
+        3.6 * near
+        + 2.5 * best.coverage
+        + 4.4 * (best.score - second) / max(score, 1.0)
+        + 2.7 * math.log(max(score, 1.0))
+        - 0.5 * math.log(max(asked, 1.0))
+    )
 
 
 def claims_something(sentence: str) -> bool:
@@ -117,13 +148,18 @@ def support(claim: Claim, source: Source, idf: Idf) -> float:
     own = {token.term for token in tokenize(text)}
     if not claim.new & own:
         return 0.0
-    total = sum(max(idf(term), 0.5) for term in claim.new)
-    share = sum(max(idf(term), 0.5) for term in claim.new if term in terms) / total
+    if _weighed(claim.terms & terms, idf) < TOPIC_SHARE * _weighed(claim.terms, idf):
+        return 0.0  # the words are there, about something else
+    share = _weighed(claim.new & terms, idf) / _weighed(claim.new, idf)
     if share >= SUPPORTED_SHARE and claim.negated != bool(
         _NEGATIONS.search(_closest(read, claim.terms))
     ):
         return 0.0
     return share
+
+
+def _weighed(terms: Iterable[str], idf: Idf) -> float:
+    return sum(max(idf(term), 0.5) for term in terms)
 
 
 def passages(text: str, question: str, idf: Idf) -> list[tuple[float, str]]:
@@ -138,6 +174,37 @@ def passages(text: str, question: str, idf: Idf) -> list[tuple[float, str]]:
         says_more = 0.1 if len(have - asked) >= 3 else 0.0
         scored.append((share + says_more - 0.15 * span.rstrip().endswith("?"), span))
     return sorted(scored, key=lambda pair: -pair[0])
+
+
+def quotable(source: Source, question: str, idf: Idf) -> tuple[float, str]:
+    """The sentence of a post that could stand as an answer by itself, and how well it would (0 to
+    about 1.1): a question answers nothing, and a reply is about what it replies to."""
+    parent = source.parent.post.text if source.parent else ""
+    asked = set(content_terms(question))
+    above = {token.term for token in tokenize(parent)} & asked
+    best = (0.0, "")
+    for share, passage in passages(source.post.post.text, question, idf):
+        own = set(content_terms(passage))
+        if "?" in passage or _ASKS.match(passage) or not own - asked:
+            continue
+        inherited = _weighed(above - own, idf) / max(_weighed(asked, idf), 0.5)
+        fit = share + REPLY_WEIGHT * inherited + (REPLY_BONUS if above else 0.0)
+        if fit > best[0]:
+            best = (fit, passage)
+    return best
+
+
+def by_evidence(
+    sources: Sequence[Source], question: str, idf: Idf
+) -> list[tuple[float, Source, str]]:
+    """(fit, source, sentence): what could stand as an answer by itself, the best first. A source
+    of which nothing could is left out; a place further down the list costs a little."""
+    fits: list[tuple[float, Source, str]] = []
+    for rank, source in enumerate(sources):
+        fit, passage = quotable(source, question, idf)
+        if passage:
+            fits.append((fit - RANK_COST * rank, source, passage))
+    return sorted(fits, key=lambda one: -one[0])
 
 
 def _closest(text: str, terms: frozenset[str]) -> str:

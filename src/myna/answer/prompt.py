@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from myna.answer.events import Source, Turn
-from myna.answer.evidence import Idf, passages
+from myna.answer.evidence import Idf, by_evidence, passages
 from myna.answer.phrases import Language
 from myna.answer.question import neutral
 from myna.models.chat import ChatMessage
@@ -25,7 +25,7 @@ LARGE_ANSWER_TOKENS = 900
 TALK_TOKENS = 60
 CHARACTERS_PER_TOKEN = 2.6
 """Few, so that an estimate is rarely too small; the real count is asked of the server."""
-SMALL_POSTS = 3
+SMALL_POSTS = 2
 _TRIES = 6
 
 _LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "fr": "French"}
@@ -59,9 +59,10 @@ def small_prompt(
         f"\nQuestion: {_cut(neutral(question), 400)}\n"
         "Answer in one short sentence using only the posts."
     )
-    for posts in range(min(SMALL_POSTS, len(sources)), 0, -1):
+    likely = [source for _, source, _ in by_evidence(sources, question, idf)] or list(sources)
+    for posts in range(min(SMALL_POSTS, len(likely)), 0, -1):
         for characters in (420, 280, 160, 80):
-            lines = [_small_line(source, question, idf, characters) for source in sources[:posts]]
+            lines = [_small_line(source, question, idf, characters) for source in likely[:posts]]
             messages = [
                 ChatMessage("system", _SMALL_SYSTEM),
                 ChatMessage("user", "Posts:\n" + "\n".join(lines) + "\n" + tail),
