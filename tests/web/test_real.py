@@ -99,7 +99,7 @@ def test_an_answer_comes_with_its_sources_first_and_cites_them(
     assert cited
     assert "1" in {uris[number] for span in cited for number in span["numbers"]}
     assert all(0 <= span["start"] < span["end"] <= len(text) for span in answer["spans"])
-    assert answer["usage"]["completion_tokens"] > 0
+    assert set(answer["usage"]) == {"prompt_tokens", "completion_tokens"}
 
 
 def test_the_official_client_gets_the_same_plain_and_streamed(live: Live) -> None:
@@ -144,9 +144,12 @@ def test_a_stop_frees_the_models_slot(
 
 def test_a_client_that_disconnects_frees_the_models_slot(live: Live, model_server: Address) -> None:
     body = {"model": "myna", "messages": [{"role": "user", "content": QUESTION}]}
-    for stream in (True, False):
-        with httpx2.Client(base_url=live.base) as client, pytest.raises(httpx2.ReadTimeout):
-            client.post("/v1/chat/completions", json=body | {"stream": stream}, timeout=0.15)
+    with httpx2.Client(base_url=live.base, timeout=30) as client:
+        with client.stream("POST", "/v1/chat/completions", json=body | {"stream": True}) as early:
+            assert early.status_code == 200  # it begins with the first word; and we leave
+        until(lambda: busy_slots(model_server) == 0, 5)
+        with pytest.raises(httpx2.ReadTimeout):
+            client.post("/v1/chat/completions", json=body, timeout=0.15)
         until(lambda: busy_slots(model_server) == 0, 5)
     until(lambda: live_generations(live) == 0, 5)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
+from myna.answer.evidence import ANSWERABLE, confidence
 from myna.db.engine import Database
 from myna.db.questions import latest_questions
 from myna.errors import MynaError
@@ -101,7 +102,8 @@ class Suggestions:
             if self._rarest(question) > HIGHEST_IDF or _alike(question, chosen):
                 continue
             hits = self._searcher.retrieve(question, limit=5).hits
-            if is_answerable(hits, readable[question].id):
+            sure = confidence(hits, question, self._searcher.idf) >= ANSWERABLE
+            if sure and is_told(hits, readable[question].id):
                 chosen.append(question)
             if len(chosen) == COUNT:
                 break
@@ -130,8 +132,8 @@ def of_the_day(questions: Iterable[str], day: date) -> list[str]:
     return sorted(questions, key=place)
 
 
-def is_answerable(hits: Sequence[Hit], own_id: int) -> bool:
-    """Whether search finds something for a question besides the question itself."""
+def is_told(hits: Sequence[Hit], own_id: int) -> bool:
+    """Whether another post than the question itself, and not one that only asks, is about it."""
     others = [hit for hit in hits if hit.post.id != own_id and not hit.post.post.text.endswith("?")]
     return any(hit.coverage >= GOOD_COVERAGE for hit in others)
 
