@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from myna.answer.events import Source
 from myna.answer.sentences import sentences
 from myna.index.results import Hit
-from myna.index.terms import Token, content_terms, content_tokens, tokenize
+from myna.index.terms import Token, content_terms, content_tokens, tokenize, variants
 
 Idf = Callable[[str], float]
 
@@ -44,6 +44,16 @@ _NEGATIONS = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w.+-]*\w", re.MULTILINE)
+_LIGHT = frozenset(
+    term
+    for word in (
+        "stands means called refers used use uses using type types named says said post posts user "
+        "person author people answer question thing things way get gets want wants try run would "
+        "signifie appelle utilise utiliser utilisé message messages auteur personne réponse chose"
+    ).split()
+    for term in variants(word)
+)
+"""Terms that a sentence needs for its grammar and that claim nothing."""
 _CODE = re.compile(r"`[^`]+`")
 _ASKS = re.compile(
     r"(?:[\w|`^\[\]{}-]+[:,]\s*)?(?:hi|hello|hey|so|ok|guys|please|bonjour|salut)?[\s,]*"
@@ -85,7 +95,7 @@ class Claim:
             if token.word not in asked
             and (any(char.isdigit() for char in token.word) or _covers(names, token))
         }
-        terms = frozenset(token.term for token in tokens)
+        terms = frozenset(token.term for token in tokens) - _LIGHT
         return cls(terms, terms - asked, frozenset(exact), bool(_NEGATIONS.search(sentence)))
 
 
