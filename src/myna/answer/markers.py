@@ -61,9 +61,11 @@ class Cleaner:
                 self._in_code = False
             else:
                 marker = _TOKEN if self._in_fence or self._in_code else _MARKER
-                part = _removed(marker, part)
-                if last and (held := marker.search(part, partial=True)):
-                    self._held, part = part[held.start() :], part[: held.start()]
+                kept = _removed(marker, part)
+                if last and (held := marker.search(kept, partial=True)):
+                    self._held, kept = kept[held.start() :], kept[: held.start()]
+                shown.append(kept)
+                continue
             shown.append(part)
         return "".join(shown)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from enum import StrEnum
+from enum import Enum
 from typing import Annotated
 
 import typer
@@ -15,7 +15,7 @@ from myna.settings import load_settings
 from myna.telemetry import configure_logging
 
 
-class Role(StrEnum):
+class Role(Enum):
     """What a process does."""
 
     web = "web"

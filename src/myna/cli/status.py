@@ -49,7 +49,7 @@ def _state(settings: Settings) -> dict[str, Any]:
         index = Searcher(db, settings.index_dir, embedder=None).status()
         model = open_model(settings)
         return {
-            "address": settings.base_url,
+            "address": _address(settings),
             "home": str(settings.home),
             "posts": count.posts,
             "authors": count.authors,
@@ -81,6 +81,13 @@ def _state(settings: Settings) -> dict[str, Any]:
         }
     finally:
         db.dispose()
+
+
+def _address(settings: Settings) -> str:
+    """Where the running ``myna up`` listens, else where one would."""
+    with suppress(OSError):
+        return (settings.run_dir / "up.lock").read_text().strip() or settings.base_url
+    return settings.base_url
 
 
 def _processes(settings: Settings) -> dict[str, dict[str, Any]]:
