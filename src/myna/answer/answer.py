@@ -45,6 +45,7 @@ from myna.answer.prompt import (
     SMALL_PROMPT_TOKENS,
     TALK_TOKENS,
     large_prompt,
+    likeliest,
     small_prompt,
     talk_prompt,
 )
@@ -69,6 +70,8 @@ class _Draft:
 
     question: str
     sources: Sequence[Source]
+    evidence: Sequence[Source] = ()
+    """The posts that the model was shown."""
     segmenter: Segmenter = field(default_factory=Segmenter)
     supported: int = 0
     unsupported: int = 0
@@ -204,9 +207,15 @@ class Answerer:
             limit = min(LARGE_ANSWER_TOKENS, model.context_tokens // 4)
             budget = min(LARGE_PROMPT_TOKENS, model.context_tokens - limit)
 
+        draft.evidence = (
+            await to_thread.run_sync(likeliest, draft.sources, draft.question, self._searcher.idf)
+            if model.small
+            else draft.sources
+        )
+
         def pack(tokens: int) -> list[ChatMessage]:
             if model.small:
-                return small_prompt(draft.question, draft.sources, self._searcher.idf, tokens)
+                return small_prompt(draft.question, draft.evidence, self._searcher.idf, tokens)
             return large_prompt(conversation, draft.sources, language, tokens)
 
         messages = await to_thread.run_sync(pack, budget)
@@ -235,7 +244,7 @@ class Answerer:
         draft.said.append(folded)
         if not claims_something(sentence):
             return []
-        numbers = supporting(sentence, draft.question, draft.sources, self._searcher.idf)
+        numbers = supporting(sentence, draft.question, draft.evidence, self._searcher.idf)
         if numbers:
             draft.supported += 1
             return [Citation(span.start, span.end, numbers)]

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from myna.answer.events import Source
 from myna.answer.sentences import sentences
@@ -22,7 +23,7 @@ Idf = Callable[[str], float]
 
 SUPPORTED_SHARE = 0.75
 """Least share of a sentence's new words, weighed, that its post must have."""
-ANSWERABLE = 10.55
+ANSWERABLE = 10.4
 """Least confidence in the best hit at which the model is asked at all."""
 _MIDDLING = 0.45
 _NEARNESS_IN_SCORE = 20.0
@@ -33,17 +34,17 @@ REPLY_WEIGHT = 0.6
 """What the question's words count in the post above, against 1 in the post itself."""
 REPLY_BONUS = 0.15
 """For answering to a post that has words of the question."""
-RANK_COST = 0.08
-"""What one place further down the list takes from a post's fit as evidence."""
+BEHIND_COST = 1.5
+"""What a score of zero beside the best one's takes from a post's fit as evidence."""
 MOST_CITED = 2
-"""Posts cited for one sentence."""
+"""Posts cited for one sentence: the best, and one of the same thread that says the same."""
 
 _NEGATIONS = re.compile(
     r"\b(?:not|no|never|none|nothing|nobody|cannot|without|neither|nor|ne|pas|jamais|rien|aucune?"
     r"|sans)\b|n['’]t\b",
     re.IGNORECASE,
 )
-_NAME = re.compile(r"(?<![.!?:\n] )(?<!^)\b[A-Z][\w.+-]*\w", re.MULTILINE)
+_NAME = re.compile(r"\b[A-Z][\w.+-]*\w")
 _GRAMMAR = (
     "stands means called refers used use uses using type types named says said post posts user "
     "person author people answer question thing things way get gets want wants try run would "
@@ -136,9 +137,16 @@ def supporting(
     claim = Claim.of(sentence, question)
     shares = [(support(claim, source, idf), source) for source in sources]
     good = [(share, source) for share, source in shares if share >= SUPPORTED_SHARE]
+    if not good:
+        return ()
     good.sort(key=lambda pair: (-round(pair[0], 2), pair[1].number))
-    best = good[0][0] if good else 0.0
-    return tuple(source.number for share, source in good[:MOST_CITED] if share >= best - 0.02)
+    most, best = good[0]
+    beside = (
+        source.number
+        for share, source in good[1:]
+        if share >= most - 0.02 and source.post.thread == best.post.thread
+    )
+    return (best.number, *islice(beside, MOST_CITED - 1))
 
 
 def support(claim: Claim, source: Source, idf: Idf) -> float:
@@ -158,9 +166,8 @@ def support(claim: Claim, source: Source, idf: Idf) -> float:
     if _weighed(claim.terms & terms, idf) < TOPIC_SHARE * _weighed(claim.terms, idf):
         return 0.0  # the words are there, about something else
     share = _weighed(claim.new & terms, idf) / _weighed(claim.new, idf)
-    if share >= SUPPORTED_SHARE and claim.negated != bool(
-        _NEGATIONS.search(_closest(read, claim.terms))
-    ):
+    said = _closest(text, claim.new)
+    if share >= SUPPORTED_SHARE and claim.negated != bool(_NEGATIONS.search(said)):
         return 0.0
     return share
 
@@ -205,12 +212,13 @@ def by_evidence(
     sources: Sequence[Source], question: str, idf: Idf
 ) -> list[tuple[float, Source, str]]:
     """(fit, source, sentence): what could stand as an answer by itself, the best first. A source
-    of which nothing could is left out; a place further down the list costs a little."""
+    of which nothing could is left out, and a lower score than the first one's costs."""
     fits: list[tuple[float, Source, str]] = []
-    for rank, source in enumerate(sources):
+    for source in sources:
         fit, passage = quotable(source, question, idf)
         if passage:
-            fits.append((fit - RANK_COST * rank, source, passage))
+            behind = 1 - source.score / max(sources[0].score, 1e-9)
+            fits.append((fit - BEHIND_COST * behind, source, passage))
     return sorted(fits, key=lambda one: -one[0])
 
 

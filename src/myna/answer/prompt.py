@@ -26,6 +26,8 @@ TALK_TOKENS = 60
 CHARACTERS_PER_TOKEN = 2.6
 """Few, so that an estimate is rarely too small; the real count is asked of the server."""
 SMALL_POSTS = 2
+SMALL_GAP = 0.2
+"""How much worse than the best a post's fit as evidence may be to be shown beside it."""
 _TRIES = 6
 
 _LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "fr": "French"}
@@ -51,6 +53,15 @@ def estimated_tokens(messages: Sequence[ChatMessage]) -> int:
     return sum(int(len(m.content.encode()) / CHARACTERS_PER_TOKEN) + 12 for m in messages)
 
 
+def likeliest(sources: Sequence[Source], question: str, idf: Idf) -> list[Source]:
+    """The one or two posts that a small model is shown: more only confuse it."""
+    fits = by_evidence(sources, question, idf)
+    if not fits:
+        return list(sources[:1])
+    best = fits[0][0]
+    return [source for fit, source, _ in fits[:SMALL_POSTS] if fit >= best - SMALL_GAP]
+
+
 def small_prompt(
     question: str, sources: Sequence[Source], idf: Idf, budget_tokens: int
 ) -> list[ChatMessage]:
@@ -59,10 +70,9 @@ def small_prompt(
         f"\nQuestion: {_cut(neutral(question), 400)}\n"
         "Answer in one short sentence using only the posts."
     )
-    likely = [source for _, source, _ in by_evidence(sources, question, idf)] or list(sources)
-    for posts in range(min(SMALL_POSTS, len(likely)), 0, -1):
+    for posts in range(len(sources), 0, -1):
         for characters in (420, 280, 160, 80):
-            lines = [_small_line(source, question, idf, characters) for source in likely[:posts]]
+            lines = [_small_line(source, question, idf, characters) for source in sources[:posts]]
             messages = [
                 ChatMessage("system", _SMALL_SYSTEM),
                 ChatMessage("user", "Posts:\n" + "\n".join(lines) + "\n" + tail),
@@ -109,8 +119,7 @@ def _small_line(source: Source, question: str, idf: Idf, characters: int) -> str
 def _best(text: str, question: str, idf: Idf, characters: int) -> str:
     """The sentences of ``text`` that fit the question best, in their order, within a length."""
     text = neutral(text)
-    whole = _one_line(text, characters + 1)
-    if len(whole) <= characters:
+    if len(whole := " ".join(text.split())) <= characters:
         return whole
     chosen: list[str] = []
     length = 0
