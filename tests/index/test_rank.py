@@ -128,4 +128,4 @@ def test_the_likeliest_are_kept() -> None:
         2: {Kind.WHOLE: 0.9},
         3: {Kind.WHOLE: 0.1},
     }
-    assert set(likeliest(proposals, cosines, 1.0, 2)) == {1, 2}
+    assert set(likeliest(proposals, cosines, QUESTION, 2)) == {1, 2}

@@ -22,6 +22,9 @@ from myna.post import Post, StoredPost
 _K1, _B = 1.2, 0.75
 _NEAR_WORDS = 6
 _TYPO_MIN_CHARACTERS = 5
+_USUAL_QUESTION = 20.0
+"""Summed idf of a question's words, from which on meaning is weighed up."""
+_MAX_BALANCE = 4.0
 _ASKS_MAX_CHARACTERS = 250
 _REFERENCE = math.log(1 + 1000)
 """Size of store that the weights are for: words weigh more in a larger one and are scaled back."""
@@ -114,6 +117,9 @@ class Matcher:
             if there - at <= _NEAR_WORDS and one != other
         }
         self._total = sum(self._idf)
+        self.balance = min(max(1.0, self._total * self.scale / _USUAL_QUESTION), _MAX_BALANCE)
+        """What cosines are multiplied by: the more words there are to be found, the more BM25
+        adds up to, while a cosine stays within 1."""
 
     def compare(self, post: Post) -> Lexical:
         """The features of a post's own text."""
@@ -220,7 +226,7 @@ class Candidate:
 def likeliest(
     proposals: Mapping[int, float],
     cosines: Mapping[int, Mapping[Kind, float]],
-    scale: float,
+    matcher: Matcher,
     count: int,
     weights: Weights = WEIGHTS,
 ) -> list[int]:
@@ -228,21 +234,27 @@ def likeliest(
     known without their text."""
     whole, part = _typical(list(cosines.values()))
     values = {
-        post: bm25 * scale + _nearness(cosines[post], weights, whole, part)
+        post: bm25 * matcher.scale
+        + matcher.balance * _nearness(cosines[post], weights, whole, part)
         for post, bm25 in proposals.items()
     }
     return sorted(values, key=lambda post: (-values[post], -post))[:count]
 
 
 def rank(
-    candidates: Sequence[Candidate], *, now: datetime, weights: Weights = WEIGHTS
+    candidates: Sequence[Candidate],
+    *,
+    now: datetime,
+    balance: float = 1.0,
+    weights: Weights = WEIGHTS,
 ) -> list[tuple[float, Candidate]]:
-    """Candidates by falling score. A post without vectors yet counts as near as the average."""
+    """Candidates by falling score. A post without vectors yet counts as near as the average.
+    ``balance`` is ``Matcher.balance``."""
     whole, part = _typical([one.cosines for one in candidates])
     scored = [
         (
             _said(one, weights)
-            + _nearness(one.cosines, weights, whole, part)
+            + balance * _nearness(one.cosines, weights, whole, part)
             + prior(one.post, now, weights),
             one,
         )

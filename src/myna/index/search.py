@@ -243,7 +243,7 @@ class Searcher:
     ) -> list[Hit]:
         """The live ones among the ``count`` likeliest, by falling score."""
         cosines = {post: meaning.cosines(post) if meaning else {} for post in proposals}
-        likely = likeliest(proposals, cosines, matcher.scale, count)
+        likely = likeliest(proposals, cosines, matcher, count)
         with self._db.begin() as conn:
             posts = get_posts(conn, likely)
             parents = get_parents(conn, list(posts.values()))
@@ -260,7 +260,7 @@ class Searcher:
         ]
         return [
             _hit(one.post, score, one.lexical, one.cosine)
-            for score, one in rank(candidates, now=now)
+            for score, one in rank(candidates, now=now, balance=matcher.balance)
         ]
 
     def _in_order(self, ids: Sequence[int], matcher: Matcher) -> list[Hit]:
