@@ -178,6 +178,9 @@ def _connect(conninfo: str) -> psycopg.Connection:
     )
     # Times come back in UTC whatever the server's zone; set outside a transaction so that it stays.
     connection.execute("set time zone 'UTC'")
+    # A plan kept from when a table was small scans it once a row when it is large: 20,000 new
+    # posts took the index 113 s to look up the replies of, planned anew 0.3 s.
+    connection.execute("set plan_cache_mode = force_custom_plan")
     connection.autocommit = False
     return connection
 
