@@ -112,5 +112,5 @@ def _print(result: SearchResult) -> None:
         console.print(body)
         console.print(Text(post.url or f"{post.network} {post.uri}", style="dim"))
         console.print()
-    found = f"{result.total:,} posts" if result.total else "No posts"
+    found = f"{result.total:,} post{'s' * (result.total != 1)}" if result.total else "No posts"
     console.print(Text(f"{found} in {result.took_ms:.0f} ms", style="dim"))

@@ -1,0 +1,56 @@
+"""``myna search``: results for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from myna.cli import build_app
+from myna.db.engine import Database
+from myna.db.posts import apply_events
+from myna.index.follow import Follower
+from myna.post import Author, Event, Kind, Post
+from myna.settings import Settings
+
+
+@pytest.fixture
+def shell(db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """A shell whose Myna has two posts."""
+    now = datetime.now(UTC)
+    author = Author("irc", "ann", "ann")
+    texts = {"1": "mount the iso image", "2": "burn the iso form image"}
+    posts = [Post("irc", uri, author, text, now, channel="#ubuntu") for uri, text in texts.items()]
+    with db.begin() as conn:
+        apply_events(conn, [Event(Kind.CREATE, "irc", post.uri, post) for post in posts], now=now)
+    follower = Follower(db, settings.index_dir)
+    follower.catch_up()
+    follower.close()
+    monkeypatch.setenv("MYNA_HOME", str(settings.home))
+    monkeypatch.setenv("MYNA_DATABASE_URL", settings.database_url.get_secret_value())
+    return CliRunner()
+
+
+def test_posts_are_shown_with_their_place(shell: CliRunner) -> None:
+    result = shell.invoke(build_app("search"), ["search", "mount", "iso"])
+    assert result.exit_code == 0
+    assert "mount the iso image" in result.stdout
+    assert "@ann" in result.stdout
+    assert "1 post in" in result.stdout
+
+
+def test_json_for_scripts(shell: CliRunner) -> None:
+    result = shell.invoke(
+        build_app("search"), ["search", "--json", "--limit", "1", "iso form:image"]
+    )
+    found = json.loads(result.stdout)
+    assert found["query"] == "iso form:image"
+    assert "from:" in found["notes"][0]
+    assert [set(hit) >= {"uri", "text", "highlights"} for hit in found["hits"]] == [True]
+
+
+def test_an_exclusion_can_come_first(shell: CliRunner) -> None:
+    result = shell.invoke(build_app("search"), ["search", "--json", "--", "-burn", "iso"])
+    assert [hit["uri"] for hit in json.loads(result.stdout)["hits"]] == ["1"]
