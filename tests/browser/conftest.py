@@ -20,7 +20,7 @@ CHROMIUM = next(
 Come = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a screen."""
     if not CHROMIUM:
@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def app(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
     """The real app; started after the browser, so that nothing is started in vain."""
     assert (STATIC / "index.html").is_file(), "The front end is not built: run `make install`."

@@ -57,7 +57,7 @@ from myna.index.search import Searcher
 from myna.models.chat import ChatMessage, ChatModel
 
 HITS = 10
-QUOTED_FIT = 0.45
+QUOTED_FIT = 0.4
 """Least fit of a sentence that is quoted in the model's stead."""
 LONGEST_QUOTE = 300
 OWN = "myna"
