@@ -19,7 +19,11 @@ from myna.web.errors import RETRY_AFTER_S
 from myna.web.parts import Parts, Ready, Unavailable, Wiring
 
 if TYPE_CHECKING:
+    from myna.index.search import Searcher
     from myna.models.chat import ChatModel
+
+BUILDING_LAG = 2_000
+"""An index that is further behind than this and than a fifth of the store is being built."""
 
 router = APIRouter(tags=["status"])
 
@@ -181,7 +185,7 @@ async def _faults(parts: Parts) -> dict[str, str]:
     faults: dict[str, str] = {}
     checks = {
         "database": partial(_touch, parts.db),
-        "index": partial(parts.searcher.search, "ready", limit=1),
+        "index": partial(_look_at_index, parts.searcher),
     }
     for name, check in checks.items():
         try:
@@ -191,6 +195,16 @@ async def _faults(parts: Parts) -> dict[str, str]:
     if not await parts.model.ready():
         faults["model"] = "The language model is not up yet. `myna status` says more."
     return faults
+
+
+def _look_at_index(searcher: Searcher) -> None:
+    """Raises MynaError while a good part of the posts cannot be found yet."""
+    status = searcher.status()
+    if status.lag > max(BUILDING_LAG, status.last_seq // 5):
+        raise MynaError(
+            f"The index is being built: {status.indexed_seq:,} of {status.last_seq:,} changes are "
+            "in it. Wait a moment."
+        )
 
 
 def _touch(db: Database) -> None:
