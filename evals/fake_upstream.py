@@ -39,6 +39,13 @@ class Pace:
     requests: list[dict[str, Any]] = field(default_factory=list)
 
 
+def _word(number: int) -> str:
+    """The token of this number. Sentences are numbered: a repetition would end the answer."""
+    word = WORDS[number % len(WORDS)]
+    again = number // len(WORDS)
+    return word.replace(".", f" {again}.") if again else word
+
+
 def _chunk(
     delta: dict[str, str], finish: str | None = None, usage: dict[str, int] | None = None
 ) -> bytes:
@@ -72,7 +79,7 @@ def create_app(pace: Pace) -> Starlette:
             for number in range(total):
                 due = began + pace.first_token_s + number / pace.tokens_per_s
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                yield _chunk({"content": WORDS[number % len(WORDS)] + " "})
+                yield _chunk({"content": _word(number) + " "})
                 record["written"] = number + 1
             yield _chunk({}, "length" if total < pace.tokens else "stop")
             if (body.get("stream_options") or {}).get("include_usage"):
@@ -89,7 +96,7 @@ def create_app(pace: Pace) -> Starlette:
         del pace.requests[:-KEPT_REQUESTS]
         if body.get("stream"):
             return StreamingResponse(stream(body, record), media_type="text/event-stream")
-        text = " ".join(WORDS[number % len(WORDS)] for number in range(pace.tokens))
+        text = " ".join(map(_word, range(pace.tokens)))
         record |= {"written": pace.tokens, "ended": "done"}
         message = {"role": "assistant", "content": text}
         return JSONResponse(

@@ -24,6 +24,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -35,7 +36,6 @@ from typing import Any
 
 import httpx2
 import psutil
-import uvicorn
 
 from evals.instance import ROOT, Asked, Child, ask, demo_questions, free_port, myna_up
 
@@ -50,7 +50,8 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def serve(port: int, stalls_file: Path) -> None:
     """The web app in this process, with a clock beside it that writes down the loop's stalls."""
-    from myna.web.app import create_app
+    from myna.settings import load_settings
+    from myna.web.server import Server
 
     stalls: list[tuple[float, float]] = []
 
@@ -62,10 +63,10 @@ def serve(port: int, stalls_file: Path) -> None:
 
     async def run() -> None:
         watcher = asyncio.create_task(watch())
-        config = uvicorn.Config(create_app(), host="127.0.0.1", port=port, log_level="warning")
-        await uvicorn.Server(config).serve()
+        await Server(load_settings(port=port)).serve()
         watcher.cancel()
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again at its end
     try:
         asyncio.run(run())
     finally:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from myna.models.chat import ChatModel
 
 TRY_AGAIN_S = 1.0
-THREADS = 8
+THREADS = 3
 """For the store and the index, which hold Python's lock for most of their time: more of them would
 not do more, but keep the event loop waiting for the lock."""
 SWITCH_S = 0.001
