@@ -22,13 +22,13 @@ def cut(text: str, places: list[int]) -> list[str]:
 
 
 @given(texts, st.lists(st.text(alphabet="ab.", min_size=1, max_size=4), max_size=3), st.data())
-def test_the_text_ends_before_the_first_stop(
+def test_the_text_ends_before_the_stop_that_is_complete_first(
     text: str, stops: list[str], data: st.DataObject
 ) -> None:
     pieces = cut(text, data.draw(st.lists(st.integers(0, 99), max_size=8)))
     bound = Bound(stops)
-    found = [at for stop in stops if (at := text.find(stop)) >= 0]
-    wanted = text[: min(found)] if found else text
+    found = [(at + len(stop), at) for stop in stops if (at := text.find(stop)) >= 0]
+    wanted = text[: min(found)[1]] if found else text
     assert run(bound, pieces) == wanted
     assert bound.reached == ("stop" if found else None)
     assert bound.sent == len(wanted)

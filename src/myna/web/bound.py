@@ -34,11 +34,12 @@ class Bound:
             return delta
         self._text += delta
         end = len(self._text) - self._held()
-        cuts = [(at, "stop") for stop in self.stops if (at := self._text.find(stop)) >= 0]
-        if (full := self._length_cut()) is not None:
-            cuts.append((full, "length"))
-        if cuts:
-            end, self.reached = min(cuts)  # pyright: ignore[reportAttributeAccessIssue]
+        found = [(at + len(stop), at) for stop in self.stops if (at := self._text.find(stop)) >= 0]
+        full = self._length_cut()
+        if found and (full is None or min(found)[0] <= full):  # the stop that is complete first
+            end, self.reached = min(found)[1], "stop"
+        elif full is not None:
+            end, self.reached = full, "length"
         return self._give(end)
 
     def rest(self) -> str:
