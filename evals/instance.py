@@ -98,8 +98,8 @@ class Asked:
     usage: dict[str, int] = field(default_factory=dict)
 
 
-def ask(client: httpx2.Client, base: str, question: str) -> Asked:
-    """Ask in a new chat and read the events to the end."""
+def ask(client: httpx2.Client, base: str, question: str, *, whole: bool = True) -> Asked:
+    """Ask in a new chat and read the events to the end, or stop at the first word."""
     chat = client.post(f"{base}/api/chats", json={}).raise_for_status().json()
     asked = Asked()
     began = time.perf_counter()
@@ -119,12 +119,16 @@ def ask(client: httpx2.Client, base: str, question: str) -> Asked:
                 elif kind == "text":
                     asked.first_text_s = asked.first_text_s or now
                     asked.text += data["delta"]
+                    if not whole:
+                        break
                 elif kind == "usage":
                     asked.usage = data
                 elif kind == "done":
                     asked.done_s, asked.outcome = now, data["outcome"]
                 elif kind == "error":
                     raise SystemExit(f"the answer failed: {data['message']}")
+    if not whole:
+        client.post(f"{base}/api/messages/{message['id']}/stop").raise_for_status()
     return asked
 
 

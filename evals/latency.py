@@ -1,9 +1,10 @@
 """How long people wait, and what Myna itself adds to it.
 
-    .venv/bin/python -m evals.latency [--questions 100] [--streams 50] [--json OUT]
+    .venv/bin/python -m evals.latency [--questions 100] [--streams 50] [--home DIR] [--json OUT]
 
-Runs real instances with the demo network in a temporary home and asks questions that people asked
-there, through the app's routes:
+Runs real instances with the demo network, in a temporary home (all vectors are made first, 15
+minutes) or in one that was filled before, and asks questions that people asked there, through the
+app's routes:
 
 ``sources_p50_ms``, ``sources_p95_ms``
     from sending the question to the event with the sources;
@@ -22,7 +23,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import shutil
 import signal
 import sys
@@ -105,7 +105,7 @@ def measure_waiting(base: str, upstream: str, questions: Sequence[str]) -> dict[
     with httpx2.Client(timeout=60) as client:
         for question in questions:
             before = len(client.get(f"{upstream}/requests").json())
-            asked = ask(client, base, question)
+            asked = ask(client, base, question, whole=False)
             if asked.sources_s is None or asked.first_text_s is None:
                 continue
             sources.append(asked.sources_s)
@@ -173,6 +173,7 @@ def main() -> None:
     )
     parser.add_argument("--questions", type=int, default=100)
     parser.add_argument("--streams", type=int, default=50)
+    parser.add_argument("--home", type=Path, help="an existing home, which stays")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--serve", nargs=2, metavar=("PORT", "FILE"), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -180,9 +181,9 @@ def main() -> None:
         serve(int(args.serve[0]), Path(args.serve[1]))
         return
 
-    home = Path(tempfile.mkdtemp(prefix="myna-latency-"))
+    home = args.home or Path(tempfile.mkdtemp(prefix="myna-latency-"))
     models = ROOT / ".cache" / "models"
-    if models.is_dir():
+    if models.is_dir() and not args.home:
         shutil.copytree(models, home / "models")
     questions = demo_questions(args.questions)
     port, web_port, fake_port = free_port(), free_port(), free_port()
@@ -225,7 +226,7 @@ def main() -> None:
             up.wait_for(f"http://127.0.0.1:{port}/healthz", 300)
             figures |= measure_bundled(f"http://127.0.0.1:{port}", questions, 20)
     finally:
-        if os.environ.get("MYNA_KEEP") != "1":
+        if not args.home:
             shutil.rmtree(home, ignore_errors=True)
 
     limits = {
