@@ -35,7 +35,8 @@ def test_sources_come_before_words_and_a_citation_opens_its_post(visitor: Visito
     answer = visitor.ask(QUESTION)
     expect(page.get_by_role("button", name="Stop the answer")).to_be_visible()
     visitor.wait_for_end(answer)
-    assert page.evaluate("window.seen") == ["sources", "words"]
+    seen = page.evaluate("window.seen")
+    assert seen == ["sources", "words"], answer.inner_text()
     expect(answer.locator("[role=group] li").first).to_be_visible()
 
     chip = answer.locator("a.chip").first

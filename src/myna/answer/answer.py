@@ -27,13 +27,6 @@ from myna.answer.events import (
     Unsupported,
     Usage,
 )
-from myna.answer.evidence import (
-    ANSWERABLE,
-    by_evidence,
-    claims_something,
-    confidence,
-    supporting,
-)
 from myna.answer.gather import gather
 from myna.answer.markers import Cleaner
 from myna.answer.phrases import Language, phrase
@@ -51,6 +44,13 @@ from myna.answer.prompt import (
 )
 from myna.answer.question import Talk, language_asked, small_talk, stand_alone
 from myna.answer.sentences import Segmenter, Span
+from myna.answer.support import (
+    ANSWERABLE,
+    by_evidence,
+    claims_something,
+    confidence,
+    supporting,
+)
 from myna.db.engine import Database
 from myna.errors import InvalidRequest
 from myna.index.search import Searcher
@@ -72,7 +72,7 @@ class _Draft:
     question: str
     sources: Sequence[Source]
     sure: float
-    """Confidence in the hits (``evidence.confidence``)."""
+    """Confidence in the hits (``support.confidence``)."""
     evidence: Sequence[Source] = ()
     """The posts that the model was shown."""
     segmenter: Segmenter = field(default_factory=Segmenter)

@@ -1,228 +1,172 @@
-"""Whether a post says what a sentence claims. Pure: it compares words, and errs on the side of no.
+"""Which posts support a sentence. Pure, but for the embedder that a caller may pass.
 
-A sentence is supported by a post when what it adds to the question is in the post (read together
-with what the post replies to): every number and name, and nearly all content words, weighed by how
-rare they are; and when the two agree on "not". A sentence that adds nothing to the question
-answers nothing, and is not supported.
+A sentence is supported by a post when its numbers, names, addresses and code are in the post (or
+in what the post replies to), when most of its other words are within two neighbouring sentences of
+it, and when both say yes or both say no. A question supports no statement, only that somebody
+asks. Words of the member's own question weigh less: repeating them is no evidence.
+
+What this cannot see: who did what to whom, and claims that need several posts. See
+``docs/log.md`` for how often it errs.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from enum import Enum
 
-from myna.answer.events import Source
-from myna.answer.sentences import sentences
-from myna.index.results import Hit
-from myna.index.terms import Token, content_terms, content_tokens, tokenize, variants
+from myna.answer.claims import Sentence, bounded_alike, canonical, opposed, take_apart, terms_of
+from myna.index.terms import fold, tokenize
+from myna.post import StoredPost
 
-Idf = Callable[[str], float]
+SUPPORT_SHARE = 0.7
+"""Share of the weight of a sentence's words that a post must have."""
+NEW_SHARE = 0.6
+"""The same among the words that the question does not have."""
+QUESTION_WEIGHT = 0.4
+"""What a word of the question counts for, against 1 for another."""
+PARENT_WEIGHT = 0.6
+"""What a word counts for that only the post's parent has."""
+EQUAL = 0.02
+"""Posts whose support differs by no more are cited together."""
+MAX_CITED = 2
+NEAR_CHARACTERS = 24
+"""A negation further than this from the words in question negates something else."""
 
-SUPPORTED_SHARE = 0.75
-"""Least share of a sentence's new words, weighed, that its post must have."""
-ANSWERABLE = 10.2
-"""Least confidence in the best hit at which the model is asked at all."""
-_MIDDLING = 0.45
-_NEARNESS_IN_SCORE = 20.0
-"""What a cosine of 1 adds to a hit's score (index/rank)."""
-TOPIC_SHARE = 0.6
-"""Least share of all of a sentence's words, those of the question among them."""
-REPLY_WEIGHT = 0.6
-"""What the question's words count in the post above, against 1 in the post itself."""
-REPLY_BONUS = 0.15
-"""For answering to a post that has words of the question."""
-BEHIND_COST = 1.5
-"""What a score of zero beside the best one's takes from a post's fit as evidence."""
-MOST_CITED = 2
-"""Posts cited for one sentence: the best, and one of the same thread that says the same."""
 
-_NEGATIONS = re.compile(
-    r"\b(?:not|no|never|none|nothing|nobody|cannot|without|neither|nor|ne|pas|jamais|rien|aucune?"
-    r"|sans)\b|n['’]t\b",
-    re.IGNORECASE,
-)
-_NAME = re.compile(r"\b[A-Z][\w.+-]*\w")
-_GRAMMAR = (
-    "stands means called refers used use uses using type types named says said post posts user "
-    "person author people answer question thing things way get gets want wants try run would "
-    "signifie appelle utilise utiliser utilisé message messages auteur personne réponse chose"
-)
-_LIGHT = frozenset(term for word in _GRAMMAR.split() for term in variants(word))
-"""Terms that a sentence needs for its grammar and that claim nothing."""
-_CODE = re.compile(r"`[^`]+`")
-_ASKS = re.compile(
-    r"(?:[\w|`^\[\]{}-]+[:,]\s*)?(?:hi|hello|hey|so|ok|guys|please|bonjour|salut)?[\s,]*"
-    r"(?:(?:how|what|why|where|which|who|whats|hows) (?:do|does|can|could|to|is|are|would|should|i)\b"
-    r"|(?:can|could|does|do|is|has|have|would) (?:any|some)(?:one|body)\b|is there\b|any (?:idea|one)\b"
-    r"|(?:when|if) i (?:try|do|run|type|boot)\b|i(?:'?m| am)? (?:need help|want to|trying to|having)\b"
-    r"|help\b|comment (?:faire|puis|peut)|pourquoi\b|est-ce que\b|quelqu'un\b)",
-    re.IGNORECASE,
-)
-"""How people begin when they ask, with or without a question mark."""
-_NO_CLAIM = re.compile(
-    r"(?:.*:|(?:i hope (?:this|that) helps|let me know|here (?:is|are)|voici|voilà)\b.*)",
-    re.IGNORECASE | re.DOTALL,
-)
+class Verdict(Enum):
+    """What the posts say to a sentence."""
+
+    SUPPORTED = "supported"
+    UNSUPPORTED = "unsupported"
+    NO_CLAIM = "no claim"
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What a sentence says that its question did not."""
+class Judgement:
+    """The verdict on one sentence; ``numbers`` are the posts that support it, best first."""
 
-    terms: frozenset[str]
-    new: frozenset[str]
-    exact: frozenset[str]
-    """Folded words that must be in the post as they are: numbers, names, versions, commands."""
-    negated: bool
-
-    @classmethod
-    def of(cls, sentence: str, question: str) -> Claim:
-        """The claim of ``sentence`` as an answer to ``question``."""
-        asked = {token.term for token in tokenize(question)} | {
-            token.word for token in tokenize(question)
-        }
-        tokens = content_tokens(sentence)
-        names = {sentence[m.start() : m.end()].casefold() for m in _NAME.finditer(sentence)}
-        code = {token.word for span in _CODE.finditer(sentence) for token in tokenize(span.group())}
-        exact = code | {
-            token.word
-            for token in tokens
-            if token.word not in asked
-            and (any(char.isdigit() for char in token.word) or _covers(names, token))
-        }
-        terms = frozenset(token.term for token in tokens) - _LIGHT
-        return cls(terms, terms - asked, frozenset(exact), bool(_NEGATIONS.search(sentence)))
+    verdict: Verdict
+    numbers: tuple[int, ...] = ()
 
 
-def _covers(names: set[str], token: Token) -> bool:
-    return any(token.word in name for name in names)
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A post that may support sentences, with its number among the sources."""
+
+    number: int
+    post: StoredPost
+    parent: StoredPost | None
 
 
-def confidence(hits: Sequence[Hit], question: str, idf: Idf) -> float:
-    """How sure we are that the best hit answers the question: about 5 to 14, 0 without a hit.
-
-    What counts is its meaning, how much of the question's words it has, its score, and how far
-    that is ahead of the second's; a long question reaches a high score more easily. The weights
-    were fitted on one half of the questions of evals/answers (docs/log.md has the other half).
-    """
-    if not hits:
-        return 0.0
-    best = hits[0]
-    near, score = best.cosine, best.score
-    if near is None:  # not embedded yet: as if of middling nearness
-        near, score = _MIDDLING, score + _NEARNESS_IN_SCORE * _MIDDLING
-    second = hits[1].score if len(hits) > 1 else best.score
-    asked = sum(idf(term) for term in set(content_terms(question)))
-    return (
-        3.6 * near
-        + 2.5 * best.coverage
-        + 4.4 * (best.score - second) / max(score, 1.0)
-        + 2.7 * math.log(max(score, 1.0))
-        - 0.5 * math.log(max(asked, 1.0))
-    )
+Idf = Callable[[str], float]
+"""How much a term stands out in the network (0 for one in every post)."""
 
 
-def claims_something(sentence: str) -> bool:
-    """Whether a sentence needs a post behind it: "Here is what I found:" does not."""
-    return bool(content_terms(sentence)) and not _NO_CLAIM.fullmatch(sentence)
+class Checker:
+    """Checks the sentences of one answer against its posts."""
+
+    def __init__(self, passages: Sequence[Passage], question: str, idf: Idf) -> None:
+        self._passages = passages
+        self._asked = terms_of([question])
+        self._idf = idf
+
+    def judge(self, text: str) -> Judgement:
+        """Check one sentence (``text`` may be a list item or a block of code)."""
+        parts = take_apart(text)
+        claims = [part for part in parts if not _claims_nothing(part, text)]
+        if not claims:
+            return Judgement(Verdict.NO_CLAIM)
+        scores = dict[int, float]()
+        for passage in self._passages:
+            shares = [self._support(claim, passage) for claim in claims]
+            if min(shares) > 0:
+                scores[passage.number] = min(shares)
+        if not scores:
+            return Judgement(Verdict.UNSUPPORTED)
+        best = max(scores.values())
+        numbers = [number for number, share in scores.items() if share >= best - EQUAL]
+        numbers.sort(key=lambda number: -scores[number])
+        return Judgement(Verdict.SUPPORTED, tuple(numbers[:MAX_CITED]))
+
+    def _support(self, claim: Sentence, passage: Passage) -> float:
+        """Share (0 to 1) of the claim that the post says; 0 where it does not support it."""
+        post, parent = passage.post.post, passage.parent.post if passage.parent else None
+        around = f"{post.text}\n{parent.text}" if parent else post.text
+        flat = " ".join(around.split())
+        if any(exact not in flat for exact in claim.exact):
+            return 0.0
+        author = {token.term for token in tokenize(f"{post.author.handle} {post.author.name}")}
+        author |= {fold(post.author.handle)}
+        known = terms_of([around]) | {canonical(term) for term in author}
+        raw = {token.word for token in tokenize(around)} | author
+        raws = {word.term: word.raw for word in claim.words}
+        if any(name not in known and raws[name] not in raw for name in claim.names):
+            return 0.0
+        parts = take_apart(post.text, post.lang)
+        context = terms_of([parent.text]) if parent else frozenset[str]()
+        best = 0.0
+        for index in range(len(parts)):
+            for window in (parts[index : index + 1], parts[index : index + 2]):
+                best = max(best, self._share(claim, window, context | author, parent is not None))
+        return best
+
+    def _share(
+        self,
+        claim: Sentence,
+        window: Sequence[Sentence],
+        context: frozenset[str] | set[str],
+        replies: bool,
+    ) -> float:
+        numbers = frozenset().union(*(part.numbers for part in window))
+        if not claim.numbers <= numbers:
+            return 0.0
+        if all(part.asks for part in window) and not (claim.asks or claim.reports_asking):
+            return 0.0
+        terms = frozenset().union(*(part.terms for part in window))
+        total = said = new_total = new_said = 0.0
+        for term in claim.terms:
+            asked = term in self._asked
+            weight = max(0.5, self._idf(term)) * (QUESTION_WEIGHT if asked else 1.0)
+            found = weight if term in terms else PARENT_WEIGHT * weight if term in context else 0.0
+            total += weight
+            said += found
+            if not asked:
+                new_total += weight
+                new_said += found
+        if not total:  # numbers or code alone
+            return 1.0 if claim.numbers or claim.exact else 0.0
+        share = said / total
+        if share < SUPPORT_SHARE or (new_total and new_said / new_total < NEW_SHARE):
+            return 0.0
+        own = claim.terms & terms
+        if not own and not (replies and claim.numbers):
+            return 0.0
+        plain = frozenset().union(*(part.plain for part in window))
+        if _negated(claim, claim.terms) != any(_negated(part, own) for part in window if part.terms & own):
+            return 0.0
+        if opposed(claim.plain, plain) or not bounded_alike(claim, plain):
+            return 0.0
+        return share
 
 
-def supporting(
-    sentence: str, question: str, sources: Sequence[Source], idf: Idf
-) -> tuple[int, ...]:
-    """Numbers of the posts that support a sentence, the best first; empty where none does."""
-    claim = Claim.of(sentence, question)
-    shares = [(support(claim, source, idf), source) for source in sources]
-    good = [(share, source) for share, source in shares if share >= SUPPORTED_SHARE]
-    if not good:
-        return ()
-    good.sort(key=lambda pair: (-round(pair[0], 2), pair[1].number))
-    most, best = good[0]
-    beside = (
-        source.number
-        for share, source in good[1:]
-        if share >= most - 0.02 and source.post.thread == best.post.thread
-    )
-    return (best.number, *islice(beside, MOST_CITED - 1))
+def _claims_nothing(part: Sentence, text: str) -> bool:
+    """Whether a sentence says nothing that a post could bear out: an opening, a question back."""
+    if part.numbers or part.exact:
+        return False
+    if not part.words or part.asks:
+        return True
+    return text[part.start : part.end].rstrip("*_ ").endswith(":") and not part.names
 
 
-def support(claim: Claim, source: Source, idf: Idf) -> float:
-    """Share (0 to 1) of the claim that the post says; 0 where a name, a number or a "not" differs."""
-    if not claim.new:
-        return 0.0
-    text = source.post.post.text
-    read = text if source.parent is None else f"{source.parent.post.text}\n{text}"
-    tokens = tokenize(read)
-    words = {token.word for token in tokens}
-    terms = {token.term for token in tokens}
-    if any(word not in words for word in claim.exact):
-        return 0.0
-    own = {token.term for token in tokenize(text)}
-    if not claim.new & own:
-        return 0.0
-    if _weighed(claim.terms & terms, idf) < TOPIC_SHARE * _weighed(claim.terms, idf):
-        return 0.0  # the words are there, about something else
-    share = _weighed(claim.new & terms, idf) / _weighed(claim.new, idf)
-    said = _closest(text, claim.new)
-    if share >= SUPPORTED_SHARE and claim.negated != bool(_NEGATIONS.search(said)):
-        return 0.0
-    return share
-
-
-def _weighed(terms: Iterable[str], idf: Idf) -> float:
-    return sum(max(idf(term), 0.5) for term in terms)
-
-
-def passages(text: str, question: str, idf: Idf) -> list[tuple[float, str]]:
-    """The sentences of a post with the share of the question's words that each has, best first."""
-    asked = set(content_terms(question))
-    total = sum(max(idf(term), 0.1) for term in asked) or 1.0
-    spans = [text[span.start : span.end] for span in sentences(text)] or [text]
-    scored: list[tuple[float, str]] = []
-    for span in spans:
-        have = {token.term for token in tokenize(span)}
-        share = sum(max(idf(term), 0.1) for term in asked if term in have) / total
-        says_more = 0.1 if len(have - asked) >= 3 else 0.0
-        scored.append((share + says_more - 0.15 * span.rstrip().endswith("?"), span))
-    return sorted(scored, key=lambda pair: -pair[0])
-
-
-def quotable(source: Source, question: str, idf: Idf) -> tuple[float, str]:
-    """The sentence of a post that could stand as an answer by itself, and how well it would (0 to
-    about 1.1): a question answers nothing, and a reply is about what it replies to."""
-    parent = source.parent.post.text if source.parent else ""
-    asked = set(content_terms(question))
-    above = {token.term for token in tokenize(parent)} & asked
-    best = (0.0, "")
-    for share, passage in passages(source.post.post.text, question, idf):
-        own = set(content_terms(passage))
-        if "?" in passage or _ASKS.match(passage) or not own - asked:
-            continue
-        inherited = _weighed(above - own, idf) / max(_weighed(asked, idf), 0.5)
-        fit = share + REPLY_WEIGHT * inherited + (REPLY_BONUS if above else 0.0)
-        if fit > best[0]:
-            best = (fit, passage)
-    return best
-
-
-def by_evidence(
-    sources: Sequence[Source], question: str, idf: Idf
-) -> list[tuple[float, Source, str]]:
-    """(fit, source, sentence): what could stand as an answer by itself, the best first. A source
-    of which nothing could is left out, and a lower score than the first one's costs."""
-    fits: list[tuple[float, Source, str]] = []
-    for source in sources:
-        fit, passage = quotable(source, question, idf)
-        if passage:
-            behind = 1 - source.score / max(sources[0].score, 1e-9)
-            fits.append((fit - BEHIND_COST * behind, source, passage))
-    return sorted(fits, key=lambda one: -one[0])
-
-
-def _closest(text: str, terms: frozenset[str]) -> str:
-    """The sentence of ``text`` that shares most words with ``terms``."""
-    spans = [text[span.start : span.end] for span in sentences(text)] or [text]
-    return max(spans, key=lambda span: len(terms & {token.term for token in tokenize(span)}))
+def _negated(part: Sentence, terms: frozenset[str]) -> bool:
+    """Whether an odd number of negations stands near these words of a sentence."""
+    places = [(word.start, word.end) for word in part.words if word.term in terms]
+    near = [
+        at
+        for at in part.negations
+        if any(
+            start - NEAR_CHARACTERS <= at <= end + NEAR_CHARACTERS for start, end in places
+        )
+    ]
+    return len(near) % 2 == 1

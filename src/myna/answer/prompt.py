@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from myna.answer.events import Source, Turn
-from myna.answer.evidence import Idf, by_evidence, passages
 from myna.answer.phrases import Language
 from myna.answer.question import neutral
+from myna.answer.support import Idf, by_evidence, passages
 from myna.models.chat import ChatMessage
 
 PROMPT_VERSION = "2026-11-24.1"

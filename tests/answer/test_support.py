@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.answer.evidence import (
+from myna.answer.support import (
     by_evidence,
     claims_something,
     confidence,
