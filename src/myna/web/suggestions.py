@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from myna.answer.evidence import ANSWERABLE, confidence
+from myna.answer.support import ANSWERABLE, confidence
 from myna.db.engine import Database
 from myna.db.questions import latest_questions
 from myna.errors import MynaError
