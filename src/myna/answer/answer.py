@@ -57,9 +57,8 @@ from myna.index.search import Searcher
 from myna.models.chat import ChatMessage, ChatModel
 
 HITS = 10
-QUOTABLE = ((10.5, 0.4), (11.2, 0.2))
-"""(confidence in the hits, fit of a sentence): from these on a sentence is quoted in the model's
-stead. It takes more confidence than to ask the model, whose own sentence has to be supported too."""
+QUOTED_FIT = 0.2
+"""Least fit of a sentence that is quoted in the model's stead."""
 LONGEST_QUOTE = 300
 OWN = "myna"
 """Recorded as the model where no model was asked."""
@@ -71,8 +70,6 @@ class _Draft:
 
     question: str
     sources: Sequence[Source]
-    sure: float
-    """Confidence in the hits (``support.confidence``)."""
     evidence: Sequence[Source] = ()
     """The posts that the model was shown."""
     segmenter: Segmenter = field(default_factory=Segmenter)
@@ -129,7 +126,7 @@ class Answerer:
                 yield event
             return
         yield Status("reading")
-        draft = _Draft(alone, sources, sure)
+        draft = _Draft(alone, sources)
         async with aclosing(self._write(conversation, draft, spoken)) as events:
             async for event in events:
                 yield event
@@ -275,7 +272,7 @@ class Answerer:
     def _quote(self, draft: _Draft) -> tuple[Source, str] | None:
         """The sentence to quote in the model's stead; None where none fits well enough."""
         fits = by_evidence(draft.sources, draft.question, self._searcher.idf)
-        if not fits or not any(draft.sure >= sure and fits[0][0] >= fit for sure, fit in QUOTABLE):
+        if not fits or fits[0][0] < QUOTED_FIT:
             return None
         _, source, passage = fits[0]
         words = " ".join(passage.split())

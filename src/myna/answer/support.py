@@ -23,7 +23,7 @@ Idf = Callable[[str], float]
 
 SUPPORTED_SHARE = 0.75
 """Least share of a sentence's new words, weighed, that its post must have."""
-ANSWERABLE = 10.2
+ANSWERABLE = 10.55
 """Least confidence in the best hit at which the model is asked at all."""
 _MIDDLING = 0.45
 _NEARNESS_IN_SCORE = 20.0
@@ -34,7 +34,7 @@ REPLY_WEIGHT = 0.6
 """What the question's words count in the post above, against 1 in the post itself."""
 REPLY_BONUS = 0.15
 """For answering to a post that has words of the question."""
-BEHIND_COST = 1.5
+BEHIND_COST = 6.0
 """What a score of zero beside the best one's takes from a post's fit as evidence."""
 MOST_CITED = 2
 """Posts cited for one sentence: the best, and one of the same thread that says the same."""
