@@ -101,10 +101,13 @@ function RenameForm({ chat, onDone }: { chat: ChatSummary; onDone: () => void })
   const [title, setTitle] = useState(chat.title);
   const rename = useMutation({
     mutationFn: (to: string) => api.renameChat(chat.id, to),
-    onMutate: (to) =>
+    onMutate: async (to) => {
+      // An older list on its way would bring the old name back.
+      await queryClient.cancelQueries({ queryKey: keys.chats });
       changeSummaries((chats) =>
         chats.map((other) => (other.id === chat.id ? { ...other, title: to } : other)),
-      ),
+      );
+    },
     onError: (error) => toast(error.message, true),
     onSettled: () => {
       void queryClient.invalidateQueries({ queryKey: keys.chats });
