@@ -171,6 +171,7 @@ def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(
     write_archive(archive)
     process = start(home, archive)
     wait_for_progress(home, process)
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
