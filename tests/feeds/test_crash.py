@@ -163,6 +163,20 @@ def wait_for_progress(home: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.01)
 
 
+def wait_for_a_batch(home: Path, archive: Path) -> None:
+    """Until something is stored, so that the reader is in its loop."""
+    database = open_database(settings(home))
+    try:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            with database.begin() as conn:
+                if load_cursor(conn, Archive(archive, "net").name):
+                    return
+            time.sleep(0.01)
+    finally:
+        database.dispose()
+
+
 def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,7 +185,7 @@ def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(
     write_archive(archive)
     process = start(home, archive)
     wait_for_progress(home, process)
-    time.sleep(0.5)
+    wait_for_a_batch(home, archive)
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
