@@ -1,6 +1,6 @@
 /** An answer: its sources, its text with numbers, what went wrong, and what one can do with it. */
 
-import type { Message } from "../api/types.ts";
+import type { Message, Notice } from "../api/types.ts";
 import { useSpeech, useText } from "../i18n/language.tsx";
 import { withSources } from "../text/answer_text.ts";
 import { Button, IconButton } from "../ui/button.tsx";
@@ -31,7 +31,7 @@ export function AnswerTurn({ turn, latest, onChoose, onRegenerate }: Props) {
     <article aria-label={t.answer.myna} aria-busy={running} className="group grid gap-4">
       <Sources message={message} />
       {message.text && <AnswerText message={message} growing={running} />}
-      {message.notices.map((notice) => (
+      {noticesToShow(message).map((notice) => (
         <p key={notice.code} className="flex items-start gap-2 text-sm text-muted">
           <Icon name="info" className="mt-0.5 size-4" />
           {notice.text}
@@ -51,6 +51,14 @@ export function AnswerTurn({ turn, latest, onChoose, onRegenerate }: Props) {
       )}
     </article>
   );
+}
+
+/** An answer that declines says by its words and its heading what these notices say. */
+const SAID_BY_DECLINING = new Set(["no_evidence", "nearest_posts"]);
+
+function noticesToShow({ outcome, notices }: Message): Notice[] {
+  if (outcome !== "declined") return notices;
+  return notices.filter((notice) => !SAID_BY_DECLINING.has(notice.code));
 }
 
 /** What happens now, until the words say it themselves. */
@@ -119,7 +127,8 @@ function CopyButton({ message }: { message: Message }) {
 
 function Made({ message }: { message: Message }) {
   const { t } = useSpeech();
-  if (!message.model) return null;
+  // Sentences of Myna's own, a decline say, bear its name: no model wrote them.
+  if (!message.model || message.model === "myna") return null;
   const { prompt_tokens, completion_tokens } = message.usage ?? {};
   const tokens =
     prompt_tokens === undefined || completion_tokens === undefined

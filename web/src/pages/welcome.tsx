@@ -6,6 +6,7 @@ import type { Network } from "../api/types.ts";
 import { useSpeech, useText } from "../i18n/language.tsx";
 import { Bird } from "../ui/bird.tsx";
 import { Icon } from "../ui/icon.tsx";
+import { linkify } from "../text/links.ts";
 import { licenseName } from "./license.ts";
 
 export function Welcome() {
@@ -96,7 +97,22 @@ export function Attribution({ network }: { network: Network }) {
       ) : (
         network.title
       )}
-      {network.attribution && <>. {network.attribution.replace(/\.$/, "")}</>}
+      {". "}
+      {linkify(network.attribution.replace(/\.$/, "")).map((piece) =>
+        piece.kind === "link" ? (
+          <a
+            key={piece.href}
+            href={piece.href}
+            target="_blank"
+            rel="noopener noreferrer"
+            className={link}
+          >
+            {new URL(piece.href).host}
+          </a>
+        ) : (
+          piece.text
+        ),
+      )}
       {network.license_url && (
         <>
           {". "}
