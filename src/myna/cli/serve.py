@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from enum import Enum
 from typing import Annotated
 
 import typer
 
 from myna.cli.children import stop_with_parent
-from myna.settings import load_settings
+from myna.errors import InvalidRequest
+from myna.settings import Settings, load_settings
 from myna.telemetry import configure_logging
 
 
@@ -32,22 +34,26 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     role: Annotated[
-        Role,
+        list[Role] | None,
         typer.Option(
-            help="web: the app and the API; index: the text index; embed: the vectors; "
-            "model: the local model server; demo: the replay of the demo network."
+            help="web (the default): the app and the API; index: the text index; embed: the "
+            "vectors; model: the local model server; demo: the replay of the demo network. "
+            "Several may share a process, but not with web."
         ),
-    ] = Role.web,
+    ] = None,
 ) -> None:
-    """Run one role in the foreground, for containers and service managers.
+    """Run a role in the foreground, for containers and service managers.
 
     All roles on one machine share MYNA_HOME. `myna up` is all of them together.
     """
     if parent := os.environ.get("MYNA_PARENT"):
         stop_with_parent(int(parent))
+    roles = role or [Role.web]
     settings = load_settings()
     configure_logging(settings.log_level)
-    if role is Role.web:
+    if Role.web in roles:
+        if len(roles) > 1:
+            raise InvalidRequest("--role web cannot share its process with another role.")
         from myna.web.server import serve as serve_web
 
         serve_web(settings)
@@ -55,20 +61,45 @@ def serve(
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    if role is Role.index:
-        from myna.index.follow import run_follower
-
-        run_follower(settings, stop)
-    elif role is Role.embed:
-        from myna.index.follow import run_embedder
-
-        run_embedder(settings, stop)
-    elif role is Role.model:
-        from myna.models.local import run_server
-
-        run_server(settings, stop)
+    if len(roles) == 1:
+        _run(roles[0], settings, stop)
     else:
-        from myna.db.engine import open_database
-        from myna.feeds.demo import run_demo
+        _run_together(roles, settings, stop)
 
-        run_demo(settings, open_database(settings, migrate=False), stop)
+
+def _run_together(roles: list[Role], settings: Settings, stop: threading.Event) -> None:
+    """Each role in a thread. One may come to its end (the demo's replay does); when one fails, all
+    stop, and the process is started again as a whole.
+    """
+    with ThreadPoolExecutor(len(roles), thread_name_prefix="role") as pool:
+        running = [pool.submit(_run, role, settings, stop) for role in roles]
+        try:
+            wait(running, return_when=FIRST_EXCEPTION)
+        finally:
+            stop.set()
+    for one in running:
+        one.result()
+
+
+def _run(role: Role, settings: Settings, stop: threading.Event) -> None:
+    """One role, until ``stop``. What it needs is imported here: a process holds its own alone."""
+    match role:
+        case Role.index:
+            from myna.index.follow import run_follower
+
+            run_follower(settings, stop)
+        case Role.embed:
+            from myna.index.follow import run_embedder
+
+            run_embedder(settings, stop)
+        case Role.model:
+            from myna.models.local import run_server
+
+            run_server(settings)
+        case Role.demo:
+            from myna.db.engine import open_database
+            from myna.feeds.demo import run_demo
+
+            run_demo(settings, open_database(settings, migrate=False), stop)
+        case Role.web:
+            raise AssertionError("uvicorn runs it")

@@ -106,20 +106,21 @@ def _run(settings: Settings, console: Console, *, open_browser: bool) -> None:
 
 
 def _children(settings: Settings) -> list[Child]:
-    roles = ["index", "embed", "web"]
+    """The processes and their roles. The demo's replay is idle work: it shares the index's."""
+    processes = {"index": ["index"], "embed": ["embed"], "web": ["web"]}
     if not settings.model_url:
-        roles.insert(0, "model")
+        processes = {"model": ["model"], **processes}
     if settings.demo and settings.demo_pace > 0:
-        roles.append("demo")
+        processes["index"].append("demo")
     env = {"MYNA_HOME": str(settings.home)}
     return [
         Child(
-            role,
-            [sys.executable, "-m", "myna", "serve", "--role", role],
-            settings.logs_dir / f"{role}.log",
+            name,
+            [sys.executable, "-m", "myna", "serve"] + [f"--role={role}" for role in roles],
+            settings.logs_dir / f"{name}.log",
             env,
         )
-        for role in roles
+        for name, roles in processes.items()
     ]
 
 
