@@ -216,7 +216,7 @@ def test_a_running_server_changes_over_to_another_model(tmp_path: Path) -> None:
 def test_a_missing_or_wrong_file_is_told(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, model_url="", model_name="")
     with pytest.raises(ModelFileError, match="myna models pull"):
-        run_server(settings, threading.Event())
+        run_server(settings)
 
     async def ask() -> None:
         async for _ in BundledModel(settings).stream(SHORT, max_tokens=5):
@@ -228,7 +228,7 @@ def test_a_missing_or_wrong_file_is_told(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"GGUF but not ours")
     with pytest.raises(ModelFileError, match="Delete it"):
-        run_server(settings, threading.Event())
+        run_server(settings)
 
 
 def test_a_server_that_cannot_start_names_its_log(tmp_path: Path) -> None:

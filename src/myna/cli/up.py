@@ -40,6 +40,8 @@ RESTART_DISK_BYTES = 100_000_000
 READY_S = 180.0
 WATCH_S = 0.3
 READY_SIGN = b"ready\n"
+SMALL_HEAP = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""glibc keeps a heap for each thread and gives little back: 50 MB over all children without this."""
 
 
 def register(app: typer.Typer) -> None:
@@ -112,7 +114,7 @@ def _children(settings: Settings) -> list[Child]:
         processes = {"model": ["model"], **processes}
     if settings.demo and settings.demo_pace > 0:
         processes["index"].append("demo")
-    env = {"MYNA_HOME": str(settings.home)}
+    env = {"MYNA_HOME": str(settings.home), **SMALL_HEAP}
     return [
         Child(
             name,

@@ -15,7 +15,8 @@ from myna.settings import Settings
 Progress = Callable[[str, int, int], None]
 """What is being done, how much of it is done, and of how much (0: unknown)."""
 
-_IN_USE = "in_use"
+IN_USE = "in_use"
+"""File in the models folder with the name that ``models use`` chose."""
 _PINS = "pins.json"
 _CHUNK_BYTES = 1 << 20
 
@@ -34,7 +35,7 @@ def model_in_use(settings: Settings) -> Model:
     if settings.model_name and not settings.model_url:
         return find_model(settings.model_name)
     with suppress(FileNotFoundError):
-        return find_model((settings.models_dir / _IN_USE).read_text().strip())
+        return find_model((settings.models_dir / IN_USE).read_text().strip())
     return find_model(DEFAULT)
 
 
@@ -45,7 +46,7 @@ def use_model(settings: Settings, model: Model) -> None:
         ModelFileError: its file is missing or wrong.
     """
     verify_model(settings, model)
-    replace_text(settings.models_dir / _IN_USE, model.name + "\n")
+    replace_text(settings.models_dir / IN_USE, model.name + "\n")
 
 
 def pinned(settings: Settings, model: Model) -> str | None:

@@ -1,44 +1,32 @@
-"""The local model server: llama.cpp with its OpenAI routes, on loopback, with a key of its own.
+"""The local model server from outside: how it is started, and where the running one listens.
 
 ``run_server`` is the whole of one process (``myna serve --role model``), which ``myna up`` watches
-and starts again. It writes down where it listens, for the user's eyes alone, when it can answer.
+and starts again; ``llama.py`` is what it turns into.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
-import secrets
 import subprocess
 import sys
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from myna.errors import ModelError, ModelNotReady
-from myna.models.files import model_in_use, verify_model
-from myna.models.registry import Model
+from myna.errors import ModelNotReady
+from myna.models import llama
+from myna.models.files import IN_USE, model_in_use, verify_model
 from myna.settings import Settings
 from myna.telemetry import get_logger
 
 PARALLEL = 2
 """Answers at once. Each has the whole context of the model's entry in the registry."""
-BATCH_TOKENS = 128
-"""Read in one go. A stop is noticed after one or two of these: 0.4 s on two quiet cores, 1.5 s with
-both busy (256: 0.8 s; a prompt is read 7 % faster with 2,048)."""
-CACHE_RAM_MIB = 64
-"""Prompts kept beside the slots, so that a second turn does not read the first one again."""
 SPIN_COUNT = 300
 """How long OpenMP's threads spin for each other (GNU's default 300,000 rounds). With both cores of
 two busy elsewhere, the default reads 38 tokens/s and this 150 to 190; quiet, they are equal."""
-CHECK_S = 10.0
-HUNG_S = 60.0
 
 log = get_logger("models")
 
@@ -53,34 +41,32 @@ class Address:
     pid: int
 
 
-def run_server(settings: Settings, stop: threading.Event) -> None:
-    """Serve the model in use until ``stop``; change over when another one is chosen.
+def run_server(settings: Settings) -> None:
+    """Become the server of the model in use: check its file, then turn into ``llama.py``.
+
+    The process keeps its number and its parent; what checked the file (settings, hashes) is gone
+    from memory, 35 MB. Does not return.
 
     Raises:
         ModelFileError: the model's file is missing or not the pinned one.
-        ModelError: llama.cpp cannot load it, or no longer answers.
     """
-    _lower_idle_cost()
     model = model_in_use(settings)
     path = verify_model(settings, model)
-    address = _load(settings, model, path)
-    _write(settings, address)
-    log.info("model server ready", model=model.name, url=address.url)
-    try:
-        answered = checked = time.monotonic()
-        while not stop.wait(0.5):
-            if model_in_use(settings) != model:
-                log.info("another model was chosen", model=model_in_use(settings).name)
-                _address_file(settings).unlink(missing_ok=True)
-                os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-            now = time.monotonic()
-            if now - checked >= CHECK_S:
-                checked = now
-                answered = now if _answers(address) else answered
-                if now - answered > HUNG_S:
-                    raise ModelError(f"The model server has not answered for {HUNG_S:.0f} s.")
-    finally:
-        _address_file(settings).unlink(missing_ok=True)
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    program = llama.Program(
+        model_file=str(path),
+        name=model.name,
+        context_tokens=model.context_tokens,
+        parallel=PARALLEL,
+        threads=settings.model_threads or usable_cores(),
+        address_file=str(_address_file(settings)),
+        choice_file="" if settings.model_name else str(settings.models_dir / IN_USE),
+        again=[sys.executable, *sys.orig_argv[1:]],
+    )
+    log.info("starting the model server", model=model.name, threads=program.threads)
+    os.environ[llama.PROGRAM] = json.dumps(asdict(program))
+    os.environ.setdefault("GOMP_SPINCOUNT", str(SPIN_COUNT))  # read when llama.cpp is loaded
+    os.execv(sys.executable, [sys.executable, "-m", llama.__name__])
 
 
 def read_address(settings: Settings) -> Address | None:
@@ -149,58 +135,6 @@ def usable_cores() -> int:
     return cores
 
 
-def _lower_idle_cost() -> None:
-    """OpenMP reads this when llama.cpp is loaded."""
-    os.environ.setdefault("GOMP_SPINCOUNT", str(SPIN_COUNT))
-
-
-def _load(settings: Settings, model: Model, path: Path) -> Address:
-    """Load the model and listen; blocks until it can answer."""
-    xllamacpp = importlib.import_module("xllamacpp")  # compiled, without type stubs
-    key = secrets.token_urlsafe(24)
-    threads = settings.model_threads or usable_cores()
-    params = xllamacpp.CommonParams()
-    params.model.path = str(path)
-    params.model_alias = {model.name}
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0  # a free one
-    params.api_keys = [key]
-    params.cors_origins = ""
-    params.ui = False
-    params.n_parallel = PARALLEL
-    params.n_ctx = PARALLEL * model.context_tokens
-    params.n_batch = params.n_ubatch = BATCH_TOKENS
-    params.cache_ram_mib = CACHE_RAM_MIB
-    params.n_ctx_checkpoints = 0
-    params.fit_params = False
-    params.n_threads_http = 4
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-    params.enable_reasoning = 0
-    try:
-        server = xllamacpp.Server(params)
-    except RuntimeError as error:
-        raise ModelError(
-            f"llama.cpp cannot serve {path.name} ({error}). If memory is short, choose a smaller "
-            "model: myna models use NAME"
-        ) from None
-    _servers.append(server)
-    return Address(server.listening_address, key, model.name, os.getpid())
-
-
-_servers: list[object] = []
-"""A server stops when nothing refers to it: it lives as long as the process."""
-
-
-def _answers(address: Address) -> bool:
-    """Whether the server's work loop turns: it answers ``/slots`` between two batches."""
-    request = urllib.request.Request(
-        f"{address.url}/slots", headers={"Authorization": f"Bearer {address.key}"}
-    )
-    with suppress(OSError, urllib.error.URLError), urllib.request.urlopen(request, timeout=20):
-        return True
-    return False
-
-
 def _alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -219,14 +153,3 @@ def _read(settings: Settings) -> Address | None:
     with suppress(OSError, ValueError, TypeError):
         return Address(**json.loads(_address_file(settings).read_text()))
     return None
-
-
-def _write(settings: Settings, address: Address) -> None:
-    """Whole, and readable by this user alone: it holds the key."""
-    settings.run_dir.mkdir(parents=True, exist_ok=True)
-    temporary = settings.run_dir / f".model.{os.getpid()}.json"
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(address), file)
-    temporary.replace(_address_file(settings))
