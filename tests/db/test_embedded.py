@@ -192,8 +192,11 @@ def test_a_path_that_is_too_long_for_a_socket(home: Path) -> None:
     deep = home / ("long-" * 20) / ("folder-" * 10)
     write(deep, 1)
     other = hold(deep)
+    sockets = Path((deep / "postgres/postmaster.pid").read_text().splitlines()[4])
+    assert sockets.stat().st_mode & 0o077 == 0
     write(deep, 2)
     release(other)
+    assert not sockets.exists()
     assert read(deep) == [1, 2]
     assert not postgres_of(home)
 

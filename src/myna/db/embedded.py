@@ -246,13 +246,17 @@ class EmbeddedServer:
             raise self._failed("could not start", said + output)
 
     def _stop(self) -> None:
-        if not self._pid_lines():
+        lines = self._pid_lines()
+        if not lines:
             return
         account = self._account()
         for mode in ("fast", "immediate"):
             command = ["pg_ctl", "stop", "-m", mode, "-w", "-s", "-t", str(_STOP_SECONDS)]
             code, _ = self._run([*command, "-D", str(self.data_dir)], account, _STOP_SECONDS + 10)
             if code == 0:
+                for folder in {*lines[4:5]} - {str(self.data_dir)}:
+                    with suppress(OSError):
+                        Path(folder).rmdir()  # the private folder of a socket, if it was needed
                 return
         log.warning("database did not stop", log=str(self.log_file))
 
