@@ -187,9 +187,8 @@ class EmbeddedServer:
     def _clear_the_way(self, account: pwd.struct_passwd | None) -> None:
         """End what a dead or deaf server has left: its workers, then its lock files.
 
-        PostgreSQL itself takes a lock file for live as long as its process number exists, be it
-        another program's now, or that of a killed server which nobody has reaped.
-        """
+        PostgreSQL believes a lock file while its process number exists, be it another program's
+        now, or that of a killed server which nobody has reaped."""
         for sign in (None, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
             left = self._processes()
             for process in left:
@@ -246,17 +245,15 @@ class EmbeddedServer:
             raise self._failed("could not start", said + output)
 
     def _stop(self) -> None:
-        lines = self._pid_lines()
-        if not lines:
+        lines, account = self._pid_lines(), self._account()
+        if len(lines) < 5:
             return
-        account = self._account()
         for mode in ("fast", "immediate"):
             command = ["pg_ctl", "stop", "-m", mode, "-w", "-s", "-t", str(_STOP_SECONDS)]
             code, _ = self._run([*command, "-D", str(self.data_dir)], account, _STOP_SECONDS + 10)
             if code == 0:
-                for folder in {*lines[4:5]} - {str(self.data_dir)}:
-                    with suppress(OSError):
-                        Path(folder).rmdir()  # the private folder of a socket, if it was needed
+                with suppress(OSError):  # the socket's own folder, if it had one, is empty now
+                    Path(lines[4]).rmdir()
                 return
         log.warning("database did not stop", log=str(self.log_file))
 
