@@ -91,6 +91,7 @@ def load(program: Program, key: str) -> Any:
     params.n_parallel = program.parallel
     params.n_ctx = program.parallel * program.context_tokens
     params.n_batch = params.n_ubatch = BATCH_TOKENS
+    params.cache_idle_slots = False
     params.cache_ram_mib = 0  # each slot keeps its last prompt; more would cost 25 KB a token
     params.n_ctx_checkpoints = 0
     params.fit_params = False
