@@ -14,7 +14,7 @@ from myna.answer.question import neutral
 from myna.answer.support import Idf, by_evidence, passages
 from myna.models.chat import ChatMessage
 
-PROMPT_VERSION = "2026-11-24.1"
+PROMPT_VERSION = "2026-11-24.2"
 """Recorded on each answer; changes with any word of the prompts or any rule of packing."""
 
 SMALL_PROMPT_TOKENS = 560
@@ -25,10 +25,6 @@ LARGE_ANSWER_TOKENS = 900
 TALK_TOKENS = 60
 CHARACTERS_PER_TOKEN = 2.6
 """Few, so that an estimate is rarely too small; the real count is asked of the server."""
-SMALL_POSTS = 2
-SMALL_GAP = 0.2
-"""How much worse than the best a post's fit as evidence may be to be shown beside it."""
-_TRIES = 6
 
 _LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "fr": "French"}
 
@@ -54,12 +50,9 @@ def estimated_tokens(messages: Sequence[ChatMessage]) -> int:
 
 
 def likeliest(sources: Sequence[Source], question: str, idf: Idf) -> list[Source]:
-    """The one or two posts that a small model is shown: more only confuse it."""
+    """The one post that a small model is shown, with what it replies to: more only confuse it."""
     fits = by_evidence(sources, question, idf)
-    if not fits:
-        return list(sources[:1])
-    best = fits[0][0]
-    return [source for fit, source, _ in fits[:SMALL_POSTS] if fit >= best - SMALL_GAP]
+    return [fits[0][1]] if fits else list(sources[:1])
 
 
 def small_prompt(
