@@ -91,6 +91,7 @@ class Claim:
             token.word
             for token in tokens
             if token.word not in asked
+            and token.term not in _LIGHT
             and (any(char.isdigit() for char in token.word) or _covers(names, token))
         }
         terms = frozenset(token.term for token in tokens) - _LIGHT
