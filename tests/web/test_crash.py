@@ -82,18 +82,26 @@ def web_process(
         process.wait(timeout=20)
 
 
-def test_a_killed_process_leaves_the_text_so_far(
-    settings: Settings, db: Database, database_url: str, upstream: str, tmp_path: Path
-) -> None:
-    text = "you mount an ISO image with the loop option"
-    post = Post("irc", "1", Author("irc", "ada", "ada"), text, NOW)
+TEXT = "you mount an ISO image with the loop option"
+
+
+@pytest.fixture
+def asked(settings: Settings, db: Database) -> Settings:
+    """A home with one indexed post that answers the question."""
+    post = Post("irc", "1", Author("irc", "ada", "ada"), TEXT, NOW)
     with db.begin() as conn:
         apply_events(conn, [Event(Kind.CREATE, "irc", "1", post)], now=NOW)
     follower = Follower(db, settings.index_dir)
     follower.catch_up()
     follower.close()
+    return settings
+
+
+def test_a_killed_process_leaves_the_text_so_far(
+    asked: Settings, database_url: str, upstream: str, tmp_path: Path
+) -> None:
     log = tmp_path / "web.log"
-    with web_process(settings, database_url, upstream, log) as (process, client):
+    with web_process(asked, database_url, upstream, log) as (process, client):
         message = ask(client, "How do I mount an ISO image?")
         seen = ""
         with client.stream("GET", f"/api/messages/{message['id']}/events") as response:
@@ -104,14 +112,37 @@ def test_a_killed_process_leaves_the_text_so_far(
         process.kill()
         process.wait()
         cookies = client.cookies
-    with web_process(settings, database_url, upstream, log) as (_, client):
+    with web_process(asked, database_url, upstream, log) as (_, client):
         client.cookies = cookies
         [frame] = events(client, message["id"])
         assert frame.kind == "message"
         assert frame.data["state"] == "interrupted"
         assert frame.data["text"]
         assert seen.startswith(frame.data["text"][: len(seen)])
-        assert frame.data["sources"][0]["post"]["text"] == text
+        assert frame.data["sources"][0]["post"]["text"] == TEXT
         again = client.post(f"/api/messages/{message['id']}/regenerate").json()["assistant"]
         stopped = client.post(f"/api/messages/{again['id']}/stop").json()
         assert stopped["state"] == "stopped"
+
+
+def test_a_stopped_process_tells_its_readers_and_saves(
+    asked: Settings, database_url: str, upstream: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "web.log"
+    with web_process(asked, database_url, upstream, log) as (process, client):
+        message = ask(client, "How do I mount an ISO image?")
+        with client.stream("GET", f"/api/messages/{message['id']}/events") as response:
+            frames = read_frames(response.iter_lines())
+            next(frame for frame in frames if frame.kind == "text")
+            process.send_signal(signal.SIGTERM)
+            last = list(frames)[-1]
+        assert (last.kind, last.data["state"]) == ("done", "interrupted")
+        assert process.wait(timeout=10) in {0, -signal.SIGTERM}
+        cookies = client.cookies
+    with web_process(asked, database_url, upstream, log) as (_, client):
+        client.cookies = cookies
+        [frame] = events(client, message["id"])
+        assert frame.data["state"] == "interrupted"
+        assert frame.data["finished_at"]
+        assert frame.data["text"].startswith("The")
+    assert "Traceback" not in log.read_text()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
@@ -15,7 +18,7 @@ from myna.index.follow import Follower
 from myna.index.search import Searcher
 from myna.post import Author, Event, Kind, Post
 from myna.settings import Settings
-from tests.web.live import Live, fake_parts, serving
+from tests.web.live import Live, ask, events, fake_parts, serving
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ROOT, REPLY, LATER = "2008/1 ü?", "at://did:plc:a/app/2", "2008/3"
@@ -123,3 +126,46 @@ def test_what_is_not_there_is_not_found(client: httpx2.Client) -> None:
             response = client.get(path(kind, uri))
             assert response.status_code == 404
             assert response.json()["error"]["code"] == "not_found"
+
+
+def test_store_and_index_are_asked_in_threads_never_on_the_event_loop(
+    live: Live, client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def watch(owner: object, name: str) -> None:
+        work = getattr(owner, name)
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            with suppress(RuntimeError):
+                asyncio.get_running_loop()
+                asked.append(False)
+                return work(*args, **kwargs)
+            asked.append(True)
+            return work(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    watch(live.parts.db, "begin")
+    for name in ("search", "retrieve", "status"):
+        watch(live.parts.searcher, name)
+    message = ask(client)
+    events(client, message["id"])
+    chat = message["chat_id"]
+    for address in (
+        "/healthz",
+        "/metrics",
+        "/api/config",
+        "/api/status",
+        "/api/chats",
+        f"/api/chats/{chat}",
+        f"/api/messages/{message['id']}/events?after=999",
+        "/api/search?q=mount",
+        path("posts", REPLY),
+        path("threads", REPLY),
+    ):
+        assert client.get(address).status_code == 200
+    client.patch(f"/api/chats/{chat}", json={"title": "x"})
+    client.delete(f"/api/chats/{chat}")
+    assert len(asked) > 15
+    assert all(asked)

@@ -33,7 +33,7 @@ GOOD_COVERAGE = 0.75
 """Share of a question's words that another post must hold for it to be worth asking."""
 HIGHEST_IDF = 7.5
 """Of each of its words: a rarer one (in under 1 post of 1,800) is misspelt or of little interest."""
-LOOK_AGAIN_S = 30.0
+LOOK_AGAIN_S = 5.0
 """How soon to look again while there are too few: the network may still be loading."""
 
 _OPENINGS = (
