@@ -152,6 +152,15 @@ def test_a_full_disk_is_told_before_anything_is_written(
         up._check_home(Settings(home=tmp_path))
 
 
+def test_it_can_be_stopped_while_it_prepares(home: Home) -> None:
+    preparing = home.up()
+    until(lambda: (home.path / "postgres").exists())
+    preparing.send_signal(signal.SIGINT)
+    assert preparing.wait(20) == 0
+    until(lambda: not home.processes(), 10)
+    assert not (home.path / "models" / f"{DEFAULT}.gguf").exists()
+
+
 @pytest.mark.model
 def test_it_runs_heals_and_stops_as_a_whole(home: Home) -> None:
     link_model(home.path)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Annotated
+import threading
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -13,6 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from myna.cli.children import stop_with_parent
 from myna.settings import load_settings
 from myna.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from myna.db.engine import Database
 
 
 def register(app: typer.Typer) -> None:
@@ -28,35 +33,51 @@ def prepare(
         stop_with_parent(int(parent))
     from myna.cli.models import shown_progress
     from myna.db.engine import open_database
-    from myna.feeds.demo import load_history
     from myna.models.fetch import pull_model
     from myna.models.files import model_in_use
 
     settings = load_settings()
     configure_logging(settings.log_level)
     console = Console()
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())  # a half-made database is no use
     db = open_database(settings, on_progress=lambda what: console.print(f"{what} …"))
-    if not settings.model_url:
-        with shown_progress(console) as progress:
-            pull_model(settings, model_in_use(settings), progress)
-    if settings.demo:
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=not console.is_terminal,
-        ) as progress:
-            task = progress.add_task("Loading the demo network", total=None, visible=False)
-            load_history(
-                db,
-                lambda done, total: progress.update(
-                    task, completed=done, total=total, visible=True
-                ),
-            )
-    if ready_fd is not None:
-        os.write(ready_fd, b"ready\n")
-        os.close(ready_fd)
-        sys.stdin.read()  # the supervisor closes it when the children have the database
-    db.dispose()
+    try:
+        signal.signal(signal.SIGTERM, _leave)
+        if stopped.is_set():
+            raise SystemExit(0)
+        if not settings.model_url:
+            with shown_progress(console) as progress:
+                pull_model(settings, model_in_use(settings), progress)
+        if settings.demo:
+            _load_demo(db, console)
+        if ready_fd is not None:
+            os.write(ready_fd, b"ready\n")
+            os.close(ready_fd)
+            sys.stdin.read()  # the supervisor closes it when the children have the database
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        db.dispose()
+
+
+def _load_demo(db: Database, console: Console) -> None:
+    from myna.feeds.demo import load_history
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("Loading the demo network", total=None, visible=False)
+        load_history(
+            db,
+            lambda done, total: progress.update(task, completed=done, total=total, visible=True),
+        )
+
+
+def _leave(number: int, frame: object) -> None:
+    del number, frame
+    raise SystemExit(0)

@@ -82,7 +82,7 @@ def _run(settings: Settings, console: Console, *, open_browser: bool) -> None:
     )
     signals = _Signals(children)
     began = time.monotonic()
-    with _prepared(settings, signals):
+    with _prepared(settings, console, signals):
         children.start()
         try:
             _wait_until_ready(settings, children, console, signals)
@@ -131,6 +131,7 @@ class _Signals:
 
     def __init__(self, children: Children) -> None:
         self.stopping = False
+        self.preparing: subprocess.Popen[bytes] | None = None
         self._children = children
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGTERM, self._stop)
@@ -141,10 +142,12 @@ class _Signals:
             self._children.kill()
             os._exit(130)
         self.stopping = True
+        if self.preparing is not None:
+            self.preparing.terminate()
 
 
 @contextmanager
-def _prepared(settings: Settings, signals: _Signals) -> Iterator[None]:
+def _prepared(settings: Settings, console: Console, signals: _Signals) -> Iterator[None]:
     """Run ``myna prepare``, which keeps the database open until the block ends."""
     reading, writing = os.pipe()
     process = subprocess.Popen(
@@ -155,15 +158,21 @@ def _prepared(settings: Settings, signals: _Signals) -> Iterator[None]:
         start_new_session=True,
     )
     os.close(writing)
+    signals.preparing = process
+    if signals.stopping:
+        process.terminate()
     try:
         with os.fdopen(reading, "rb") as sign:
             ready = sign.read(len(READY_SIGN)) == READY_SIGN
         if signals.stopping:
+            process.wait()
+            console.print("Stopped.")
             raise SystemExit(0)
         if not ready:
             raise SystemExit(process.wait() or 1)  # it has said why
         yield
     finally:
+        signals.preparing = None
         if process.poll() is None:
             process.terminate() if signals.stopping else process.communicate()
             process.wait()

