@@ -154,7 +154,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
 
 def test_it_can_be_stopped_while_it_prepares(home: Home) -> None:
     preparing = home.up()
-    until(lambda: (home.path / "postgres").exists())
+    until((home.path / "postgres").exists)
     preparing.send_signal(signal.SIGINT)
     assert preparing.wait(20) == 0
     until(lambda: not home.processes(), 10)
