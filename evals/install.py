@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +72,14 @@ def megabytes(folder: Path) -> float:
     return blocks * 512 / 1e6
 
 
-def memory(root: int) -> tuple[float, float, list[tuple[str, float]]]:
-    """(RSS, PSS, RSS a process) in MB of a process and all below it."""
-    processes = [psutil.Process(root), *psutil.Process(root).children(recursive=True)]
+def memory(root: int, folder: Path) -> tuple[float, float, list[tuple[str, float]]]:
+    """(RSS, PSS, RSS a process) in MB of a process, all below it, and what else works in
+    ``folder``: PostgreSQL is nobody's child."""
+    processes = {psutil.Process(root), *psutil.Process(root).children(recursive=True)}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.cwd().startswith(str(folder)):
+                processes.add(process)
     rows: list[tuple[str, float]] = []
     pss = 0.0
     for process in processes:
@@ -163,7 +169,7 @@ def main() -> None:
         figures["second_start_s"] = second.wait_until_ready(120)
         second.ask(args.question)
         time.sleep(60)
-        rss, pss, rows = memory(second.process.pid)
+        rss, pss, rows = memory(second.process.pid, folder)
         figures |= {"idle_rss_mb": rss, "idle_pss_mb": pss}
         second.stop()
     finally:
