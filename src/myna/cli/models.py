@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from myna.settings import load_settings
+from myna.telemetry import configure_logging
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from myna.models.files import Progress
+
+PATIENCE_S = 15.0
+"""No model is suggested whose first word takes longer than this."""
 
 models = typer.Typer(help="The language models that can write the answers.", no_args_is_help=True)
 
@@ -57,10 +61,12 @@ def list_models(
     import psutil
 
     from myna.models.files import model_in_use, model_path
+    from myna.models.local import usable_cores
     from myna.models.registry import MODELS, fitting
 
     settings = load_settings()
     used, fit = model_in_use(settings), fitting(psutil.virtual_memory().total)
+    cores = settings.model_threads or usable_cores()
     rows = [
         {
             "name": model.name,
@@ -70,33 +76,30 @@ def list_models(
             "here": model_path(settings, model).is_file(),
             "in_use": model is used and not settings.model_url,
             "fits_memory": model in fit,
-            "pinned": model.sha256 is not None,
+            "first_word_s": round(model.first_word_s(cores), 1),
         }
         for model in MODELS
     ]
     if as_json:
         print(json.dumps({"models": rows, "url": settings.model_url or None}, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("", "name", "what", "size", "licence", "", box=None, padding=(0, 2, 0, 0))
+    print(f"  {'name':22}{'size':>9}{'first word':>12}  {'licence':12}")
     for row in rows:
-        state = (
-            "here" if row["here"] else "fits this machine" if row["fits_memory"] else "too large"
+        mark = "*" if row["in_use"] else " "
+        state = "here" if row["here"] else "fits" if row["fits_memory"] else "too large"
+        print(
+            f"{mark} {row['name']:22}{row['size_mb']:>6,} MB{row['first_word_s']:>10.0f} s"
+            f"  {row['licence']:12}{state}"
         )
-        mark = "[green]●[/green]" if row["in_use"] else ""
-        table.add_row(
-            mark, row["name"], row["title"], f"{row['size_mb']:,} MB", row["licence"], state
-        )
-    console = Console()
-    console.print(table)
     if settings.model_url:
-        console.print("MYNA_MODEL_URL is set: answers come from that server.")
-    better = next((m for m in fit if m.parameters > used.parameters), None)
-    if better and not settings.model_url:
-        console.print(
-            f"\nWhere a model hub is reachable, {better.title} writes much better answers:\n"
+        print("MYNA_MODEL_URL is set: answers come from that server.")
+        return
+    print(f"\n* is in use. The first word's time is a guess for {cores} free cores.")
+    larger = (m for m in fit if m.parameters > used.parameters)
+    better = next((m for m in larger if m.first_word_s(cores) <= PATIENCE_S), None)
+    if better:
+        print(
+            f"Where a model hub is reachable, {better.title} writes much better answers, slower:\n"
             f"  myna models pull {better.name} && myna models use {better.name}"
         )
 
@@ -116,6 +119,7 @@ def pull(
     from myna.models.registry import find_model
 
     settings = load_settings()
+    configure_logging(settings.log_level)
     model = find_model(name) if name else model_in_use(settings)
     console = Console()
     with shown_progress(console) as progress:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import os
 import re
 import shutil
@@ -151,6 +152,7 @@ def _download_from_hub(origin: Hub, folder: Path, progress: Progress) -> Path:
         from huggingface_hub import hf_hub_download
     except ImportError:
         raise ModelFileError("huggingface_hub is not installed.") from None
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each of its tries is a warning
     try:
         return Path(hf_hub_download(origin.repository, origin.file, local_dir=folder))
     except OSError as error:
