@@ -74,7 +74,6 @@ class _Draft:
     """The posts that the model was shown."""
     segmenter: Segmenter = field(default_factory=Segmenter)
     supported: int = 0
-    unsupported: int = 0
     said: list[str] = field(default_factory=list)
     repeats: bool = False
 
@@ -248,7 +247,6 @@ class Answerer:
         if numbers:
             draft.supported += 1
             return [Citation(span.start, span.end, numbers)]
-        draft.unsupported += 1
         return [Unsupported(span.start, span.end)]
 
     def _instead(self, draft: _Draft, language: Language) -> tuple[list[AnswerEvent], bool]:

@@ -134,11 +134,6 @@ class Searcher:
         hits = without_copies(hits)
         return SearchResult(hits[:limit], notes, len(hits), _since(start))
 
-    @property
-    def embedder(self) -> Embedder | None:
-        """What questions are compared with; None where words alone decide."""
-        return self._embedder
-
     def idf(self, term: str) -> float:
         """How much a term (as ``terms.content_terms`` gives it) stands out: 0 for one in every
         post, about 7 for one in a single post of a thousand."""
