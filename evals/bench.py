@@ -17,7 +17,8 @@ import numpy as np
 from myna.db.engine import Database, open_database
 from myna.db.posts import apply_events
 from myna.index.embed import Embedder, OnnxEmbedder
-from myna.index.follow import EmbedFollower, Follower
+from myna.index.embedding import EmbedFollower
+from myna.index.follow import Follower
 from myna.index.search import Searcher
 from myna.post import Author, Event, Kind, Post
 from myna.settings import Settings

@@ -14,9 +14,10 @@ import pytest
 
 from myna.db.posts import last_seq
 from myna.errors import DatabaseError, StorageError
-from myna.index import follow as follow_module
+from myna.index import embedding
 from myna.index.checkpoint import load_checkpoint, save_checkpoint
-from myna.index.follow import EmbedFollower, Follower, follow
+from myna.index.embedding import EmbedFollower
+from myna.index.follow import Follower, follow
 from myna.index.vectors import RECORD, Kind
 from myna.settings import Settings
 from tests.index.world import World, make_post
@@ -68,7 +69,7 @@ def test_a_deleted_parent_leaves_its_replies(world: World) -> None:
 
 
 def test_the_newest_posts_have_vectors_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow_module, "_EMBED_CHANGES", 4)
+    monkeypatch.setattr(embedding, "_EMBED_CHANGES", 4)
     world.add(
         *(make_post(str(n), f"post about subject number {n}") for n in range(20)), index=False
     )

@@ -11,7 +11,8 @@ from typing import Any
 from myna.db.engine import Database
 from myna.db.posts import apply_events, find_post
 from myna.index.embed import OnnxEmbedder
-from myna.index.follow import EmbedFollower, Follower
+from myna.index.embedding import EmbedFollower
+from myna.index.follow import Follower
 from myna.index.results import Hit
 from myna.index.search import Searcher
 from myna.post import Author, Event, Kind, Post, State, StoredPost

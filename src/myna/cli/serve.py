@@ -89,7 +89,7 @@ def _run(role: Role, settings: Settings, stop: threading.Event) -> None:
 
             run_follower(settings, stop)
         case Role.embed:
-            from myna.index.follow import run_embedder
+            from myna.index.embedding import run_embedder
 
             run_embedder(settings, stop)
         case Role.model:
