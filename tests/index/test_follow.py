@@ -26,7 +26,7 @@ from tests.index.world import World, make_post
 def cosines(world: World, question: str, uri: str) -> dict[Kind, float]:
     post = world.find(uri)
     assert post is not None
-    vectors = world.searcher._vectors()
+    vectors = world.searcher._meaning.vectors()
     assert vectors is not None
     return vectors.cosines(world.embedder.embed([question])[0], post.id)
 

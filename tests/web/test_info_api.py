@@ -118,7 +118,7 @@ def test_a_database_that_goes_away_later_is_told_and_comes_back(
         assert client.get("/api/chats").status_code == 200
         begin = db.begin
 
-        def gone() -> Any:
+        def gone(**_: Any) -> Any:
             raise DatabaseError("PostgreSQL cannot be reached. Start it.")
 
         db.begin = gone

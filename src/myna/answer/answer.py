@@ -57,6 +57,8 @@ from myna.index.search import Searcher
 from myna.models.chat import ChatMessage, ChatModel
 
 HITS = 10
+SEARCH_SECONDS = 1.0
+"""For the posts of an answer: more than a search has, for all that is said rests on them."""
 QUOTED_FIT = 0.2
 """Least fit of a sentence that is quoted in the model's stead."""
 LONGEST_QUOTE = 300
@@ -113,7 +115,7 @@ class Answerer:
         yield Status("searching")
         alone = stand_alone(conversation)
         result = await to_thread.run_sync(
-            lambda: self._searcher.retrieve(alone, limit=HITS, now=now)
+            lambda: self._searcher.retrieve(alone, limit=HITS, now=now, seconds=SEARCH_SECONDS)
         )
         sources = await to_thread.run_sync(gather, self._db, result.hits)
         yield Sources(sources)

@@ -6,6 +6,7 @@ embedded server (``db/embedded.py``); a connection that finds it dead starts it 
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -57,18 +58,23 @@ class Database:
         )
         self._finalizer = weakref.finalize(self, _close, self._engine, close)
 
-    def begin(self) -> AbstractContextManager[sqlalchemy.Connection]:
-        """A transaction: it commits where the block ends well and rolls back where it raises.
+    def begin(self, *, within_s: float = math.inf) -> AbstractContextManager[sqlalchemy.Connection]:
+        """A transaction: it commits where the block ends well and rolls back where it raises. A
+        statement that takes longer than ``within_s`` is ended.
 
         Raises:
-            DatabaseError: PostgreSQL is away or refuses. StorageError: its disk is full.
+            DatabaseError: PostgreSQL is away, refuses, or took too long. StorageError: its disk is
+                full.
         """
-        return self._transaction()
+        return self._transaction(within_s)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlalchemy.Connection]:
+    def _transaction(self, within_s: float) -> Iterator[sqlalchemy.Connection]:
         try:
             with self._engine.begin() as connection:
+                if math.isfinite(within_s):
+                    milliseconds = max(1, int(within_s * 1000))  # 0 would be no limit
+                    connection.exec_driver_sql(f"set local statement_timeout = {milliseconds}")
                 yield connection
         except exc.SQLAlchemyError as error:
             explained = explain(error)

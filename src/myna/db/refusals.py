@@ -58,6 +58,10 @@ _STATEMENT: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...
         "The database is read-only. Point MYNA_DATABASE_URL at the primary server.",
     ),
     (
+        errors.QueryCanceled,
+        "PostgreSQL took too long. Try again; if it stays so, its log says what it is busy with.",
+    ),
+    (
         (errors.AdminShutdown, errors.CrashShutdown),
         "PostgreSQL was stopped in the middle of a transaction. Nothing was written; try again.",
     ),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from myna.index.budget import Stage
 from myna.post import StoredPost
 
 
@@ -32,6 +34,17 @@ class SearchResult:
     notes: tuple[str, ...]
     total: int
     took_ms: float
+    left_out: tuple[Stage, ...] = ()
+    """Stages that were late or broken, without which the search went on."""
+
+
+class Reranker(Protocol):
+    """Puts the best hits in a better order, by reading them more closely than ``rank`` does."""
+
+    def rerank(self, question: str, hits: Sequence[Hit], seconds_left: float) -> list[Hit] | None:
+        """The same hits, the best first; None where there is no time for it. Called in a thread
+        that is not waited for any longer than ``seconds_left`` (infinite without a limit)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,28 +10,26 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import tantivy
 
 from myna.db.engine import Database
 from myna.db.posts import get_parents, get_posts, last_seq, store_id
-from myna.errors import ModelFileError
+from myna.errors import DatabaseError
 from myna.index import compile as compiled
-from myna.index.checkpoint import Checkpoint, load_checkpoint
-from myna.index.embed import Embedder, vectors_version
+from myna.index.budget import Budget, Stage
+from myna.index.embed import Embedder
+from myna.index.meaning import Meaning, MeaningReader
 from myna.index.query import SAID, Query, parse
 from myna.index.rank import Candidate, Lexical, Matcher, QueryWord, likeliest, rank
-from myna.index.results import Hit, IndexStatus, SearchResult, without_copies
+from myna.index.results import Hit, IndexStatus, Reranker, SearchResult, without_copies
 from myna.index.terms import is_stop_word, language_of, query_tokens, variants
 from myna.index.text import Snapshot, TextReader
-from myna.index.vectors import Kind, VectorReader, Vectors
 from myna.post import StoredPost
-from myna.telemetry import get_logger
 
 BY_WORDS = 150
 """Candidates that the text index proposes."""
@@ -42,45 +40,59 @@ RANKED = 64
 NEAR_COVERAGE = 0.4
 NEAR_COSINE = 0.55
 """What a post without all the words of a search must reach in one of these to be shown."""
+RERANKED = 50
+"""The best, which a re-ranker may put in another order."""
 Sort = Literal["relevance", "latest"]
-_log = get_logger("index")
 __all__ = ["Hit", "IndexStatus", "SearchResult", "Searcher", "Sort"]
 
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """A question's vector among those of the posts."""
-
-    vectors: Vectors
-    query: np.ndarray
-
-    def nearest(self, count: int) -> list[int]:
-        """Ids of the nearest posts."""
-        return self.vectors.scan(self.query, count)
-
-    def cosines(self, post: int) -> dict[Kind, float]:
-        """The best cosine of each kind of a post's vectors."""
-        return self.vectors.cosines(self.query, post)
+_THREADS = 4
+"""For stages that run beside the text index or must not be waited for."""
+_MEANING_SHARE = 0.6
+_RANKING_SHARE = 0.9
+"""Of a search's time, after which it goes on without the stage."""
+_LAST_READ_S = 2.0
+"""For the posts that are shown: without them there is nothing to show."""
 
 
 class Searcher:
     """Reads the index that other processes write. Thread-safe; nothing is kept open but files."""
 
-    def __init__(self, db: Database, index_dir: Path, *, embedder: Embedder | None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        index_dir: Path,
+        *,
+        embedder: Embedder | None,
+        reranker: Reranker | None = None,
+        seconds: float = math.inf,
+    ) -> None:
+        """``seconds`` is what a search may take where its caller says nothing."""
         self._db = db
-        self._folder = index_dir
         self._text = TextReader(index_dir)
-        self._embedder = embedder
-        self._vector_reader: VectorReader | None = None
+        self._reranker = reranker
+        self._seconds = seconds
+        self._threads = ThreadPoolExecutor(_THREADS, "search")
         with db.begin() as conn:
             self._store = str(store_id(conn))
+        self._meaning = MeaningReader(index_dir, self._store, embedder)
+
+    def warm_up(self) -> None:
+        """Begin to load the encoder, so that the first search need not go without it."""
+        self._threads.submit(self._meaning.warm_up)
 
     def search(
-        self, query: str, *, limit: int = 20, sort: Sort = "relevance", now: datetime | None = None
+        self,
+        query: str,
+        *,
+        limit: int = 20,
+        sort: Sort = "relevance",
+        now: datetime | None = None,
+        seconds: float | None = None,
     ) -> SearchResult:
         """Posts for what was typed: all parts must hold. Where fewer than ``limit`` posts have all
         the words, those follow that have some of them or are near in meaning."""
         start, now = time.perf_counter(), now or datetime.now(UTC)
+        budget = Budget(self._seconds if seconds is None else seconds)
         parsed = parse(query, now=now)
         notes = [note.text for note in parsed.notes]
         snapshot = self._snapshot()
@@ -97,25 +109,37 @@ class Searcher:
             ids, total = _newest(snapshot, everything, limit)
             hits = self._in_order(list(ids), matcher)
             return SearchResult(hits, tuple(notes), total, _since(start))
+        looking = self._threads.submit(self._meaning.look, parsed.wording)
         proposals, total = _best(snapshot, everything, max(limit, BY_WORDS))
         exact = set(proposals)
-        meaning = self._meaning(parsed.wording)
+        meaning = budget.wait(Stage.MEANING, looking, _MEANING_SHARE)
         if total < limit:
+            near: list[int] = []
+            if meaning:
+                scan = self._threads.submit(meaning.nearest, BY_MEANING)
+                near = budget.wait(Stage.MEANING, scan, _MEANING_SHARE) or []
             strict = compiled.strict_clauses(snapshot.schema, parsed, said=True)
-            proposals = self._propose(snapshot, matcher, strict, meaning) | proposals
-        ranked = self._rank(proposals, max(limit, RANKED), matcher, meaning, now)
+            proposals = self._propose(snapshot, matcher, strict) | proposals
+            proposals = _allowed(snapshot, near, strict) | proposals
+        ranked = self._rank(proposals, limit, matcher, meaning, now=now, budget=budget)
         ranked = [hit for hit in ranked if hit.post.id in exact or _is_near(hit)]
         ranked.sort(key=lambda hit: hit.post.id not in exact)
         if total == 0 and ranked:
             notes.append("No post has all of this; these come nearest.")
-        return SearchResult(ranked[:limit], tuple(notes), total, _since(start))
+        return SearchResult(ranked[:limit], tuple(notes), total, _since(start), budget.left_out)
 
     def retrieve(
-        self, question: str, *, limit: int = 10, now: datetime | None = None
+        self,
+        question: str,
+        *,
+        limit: int = 10,
+        now: datetime | None = None,
+        seconds: float | None = None,
     ) -> SearchResult:
         """Posts that may answer a question in plain words. Any of its content words, or a near
         meaning, will do; operators on fields and times are conditions."""
         start, now = time.perf_counter(), now or datetime.now(UTC)
+        budget = Budget(self._seconds if seconds is None else seconds)
         parsed = parse(question, now=now)
         notes = tuple(note.text for note in parsed.notes)
         snapshot = self._snapshot()
@@ -128,11 +152,13 @@ class Searcher:
             ids, total = _newest(snapshot, compiled.conjunction(strict), limit)
             hits = self._in_order(list(ids) if strict else [], matcher)
             return SearchResult(hits, notes, total if strict else 0, _since(start))
-        meaning = self._meaning(wording)
-        proposals = self._propose(snapshot, matcher, strict, meaning)
-        hits = self._rank(proposals, max(limit, RANKED), matcher, meaning, now)
-        hits = without_copies(hits)
-        return SearchResult(hits[:limit], notes, len(hits), _since(start))
+        looking = self._threads.submit(self._look_around, wording)
+        proposals = self._propose(snapshot, matcher, strict)
+        meaning, near = budget.wait(Stage.MEANING, looking, _MEANING_SHARE) or (None, [])
+        proposals = _allowed(snapshot, near, strict) | proposals
+        hits = self._rank(proposals, limit, matcher, meaning, now=now, budget=budget)
+        hits = self._reordered(wording, without_copies(hits), budget)
+        return SearchResult(hits[:limit], notes, len(hits), _since(start), budget.left_out)
 
     def idf(self, term: str) -> float:
         """How much a term (as ``terms.content_terms`` gives it) stands out: 0 for one in every
@@ -145,8 +171,8 @@ class Searcher:
         with self._db.begin() as conn:
             last = last_seq(conn)
         snapshot = self._snapshot()
-        vectors = self._vectors()
-        checkpoint = self._vector_checkpoint()
+        vectors = self._meaning.vectors()
+        checkpoint = self._meaning.checkpoint()
         seen = sum(to - after for after, to in checkpoint.done) if checkpoint else 0
         return IndexStatus(
             indexed_seq=snapshot.seq if snapshot else 0,
@@ -162,34 +188,9 @@ class Searcher:
             return None  # its numbers would mean other posts here
         return snapshot
 
-    def _vector_checkpoint(self) -> Checkpoint | None:
-        checkpoint = load_checkpoint(self._folder / "vectors.json")
-        if checkpoint is None or checkpoint.store_id != self._store:
-            return None
-        if self._embedder and checkpoint.version != vectors_version(self._embedder):
-            return None
-        return checkpoint
-
-    def _vectors(self) -> Vectors | None:
-        checkpoint = self._vector_checkpoint()
-        if checkpoint is None:
-            return None
-        path = self._folder / checkpoint.generation
-        if self._vector_reader is None or self._vector_reader.path != path:
-            self._vector_reader = VectorReader(path)
-        return self._vector_reader.view()
-
-    def _meaning(self, text: str) -> Meaning | None:
-        """None where there is no embedder or nothing to compare with: words alone decide then."""
-        vectors = self._vectors() if self._embedder else None
-        if self._embedder is None or vectors is None or not vectors.posts:
-            return None
-        try:
-            return Meaning(vectors, self._embedder.embed([text])[0])
-        except ModelFileError as error:
-            _log.warning("search by words alone", reason=str(error))
-            self._embedder = None
-            return None
+    def _look_around(self, text: str) -> tuple[Meaning | None, list[int]]:
+        meaning = self._meaning.look(text)
+        return meaning, meaning.nearest(BY_MEANING) if meaning else []
 
     def _matcher(self, snapshot: Snapshot, wording: str, *, stop_words: bool) -> Matcher:
         """``stop_words`` says whether common words count like any other."""
@@ -208,40 +209,42 @@ class Searcher:
         return Matcher(words, posts=posts, average_words=snapshot.average_words)
 
     def _propose(
-        self,
-        snapshot: Snapshot,
-        matcher: Matcher,
-        strict: compiled.Clauses,
-        meaning: Meaning | None,
+        self, snapshot: Snapshot, matcher: Matcher, strict: compiled.Clauses
     ) -> dict[int, float]:
-        """What words or meaning propose and what meets the conditions: id → BM25."""
+        """What has any of the words and meets the conditions: id → BM25."""
         content = {word.terms: word for word in matcher.words if word.idf > 0}
         query = compiled.any_word(
             snapshot.schema,
             [word.terms for word in content.values() if word.known],
             [word.word for word in content.values() if not word.known],
         )
-        proposals, _ = _best(snapshot, compiled.restricted(strict, query), BY_WORDS)
-        near = meaning.nearest(BY_MEANING) if meaning else []
-        if strict and near:
-            allowed, _ = _best(snapshot, compiled.among(snapshot.schema, near, strict), len(near))
-            near = [post for post in near if post in allowed]
-        return dict.fromkeys(near, 0.0) | proposals
+        return _best(snapshot, compiled.restricted(strict, query), BY_WORDS)[0]
 
     def _rank(
         self,
         proposals: dict[int, float],
-        count: int,
+        limit: int,
         matcher: Matcher,
         meaning: Meaning | None,
+        *,
         now: datetime,
+        budget: Budget,
     ) -> list[Hit]:
-        """The live ones among the ``count`` likeliest, by falling score."""
+        """The live ones among the likeliest, by falling score; where reading them takes too long,
+        no more of them than are shown."""
         cosines = {post: meaning.cosines(post) if meaning else {} for post in proposals}
-        likely = likeliest(proposals, cosines, matcher, count)
-        with self._db.begin() as conn:
-            posts = get_posts(conn, likely)
-            parents = get_parents(conn, list(posts.values()))
+        likely = likeliest(proposals, cosines, matcher, max(limit, RANKED))
+        parents: dict[int, StoredPost] = {}
+        try:
+            with self._db.begin(within_s=budget.until(_RANKING_SHARE)) as conn:
+                posts = get_posts(conn, likely)
+                parents = get_parents(conn, list(posts.values()))
+        except DatabaseError as error:
+            if math.isinf(budget.left):
+                raise
+            budget.leave_out(Stage.RANKING, str(error))
+            with self._db.begin(within_s=_LAST_READ_S) as conn:
+                posts = get_posts(conn, likely[:limit])
         candidates = [
             Candidate(
                 stored,
@@ -257,6 +260,17 @@ class Searcher:
             _hit(one.post, score, one.lexical, one.cosine)
             for score, one in rank(candidates, now=now, balance=matcher.balance)
         ]
+
+    def _reordered(self, question: str, hits: list[Hit], budget: Budget) -> list[Hit]:
+        """The place of the re-ranker: the best hits in its order, the others behind them."""
+        if self._reranker is None or not hits:
+            return hits
+        job = self._threads.submit(self._reranker.rerank, question, hits[:RERANKED], budget.left)
+        best = budget.wait(Stage.RERANKING, job)
+        if best is None:
+            budget.leave_out(Stage.RERANKING, "no time")
+            return hits
+        return [*best, *hits[RERANKED:]]
 
     def _in_order(self, ids: Sequence[int], matcher: Matcher) -> list[Hit]:
         with self._db.begin() as conn:
@@ -288,6 +302,17 @@ def _newest(snapshot: Snapshot, query: tantivy.Query, limit: int) -> tuple[dict[
     """Ids, the newest first, and how many there are in all."""
     found = snapshot.searcher.search(query, limit=limit, count=True, order_by_field="posted_at")
     return _scores(snapshot, found)
+
+
+def _allowed(
+    snapshot: Snapshot, ids: Sequence[int], conditions: compiled.Clauses
+) -> dict[int, float]:
+    """Those of ``ids`` that meet the conditions, in their order; words speak for none of them."""
+    if conditions and ids:
+        query = compiled.among(snapshot.schema, ids, conditions)
+        allowed, _ = _best(snapshot, query, len(ids))
+        ids = [post for post in ids if post in allowed]
+    return dict.fromkeys(ids, 0.0)
 
 
 def _scores(snapshot: Snapshot, found: tantivy.SearchResult) -> tuple[dict[int, float], int]:

@@ -33,6 +33,8 @@ TRY_AGAIN_S = 1.0
 THREADS = 3
 """For the store and the index, which hold Python's lock for most of their time: more of them would
 not do more, but keep the event loop waiting for the lock."""
+SEARCH_SECONDS = 0.25
+"""A search of the app takes no longer: it goes without the stages that are late."""
 SWITCH_S = 0.001
 """How long a thread may keep Python's lock from the event loop (by default 5 ms)."""
 
@@ -69,7 +71,8 @@ def open_parts(settings: Settings) -> Callable[[], Parts]:
 
     db = open_database(settings)
     try:
-        searcher = Searcher(db, settings.index_dir, embedder=OnnxEmbedder())
+        searcher = Searcher(db, settings.index_dir, embedder=OnnxEmbedder(), seconds=SEARCH_SECONDS)
+        searcher.warm_up()
         model = open_model(settings)
     except BaseException:
         db.dispose()
