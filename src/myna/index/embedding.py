@@ -23,8 +23,8 @@ from myna.index.checkpoint import (
 )
 from myna.index.embed import Embedder, OnnxEmbedder, vectors_version
 from myna.index.follow import follow, stale_replies
+from myna.index.locks import lock_folder
 from myna.index.passages import pieces
-from myna.index.text import lock_folder
 from myna.index.vectors import PostVectors, VectorLog
 from myna.post import State, StoredPost
 from myna.settings import Settings

@@ -52,12 +52,19 @@ class Follower:
         self._committed_at = time.monotonic()
         self._commit_seconds = 0.0
 
+    @property
+    def read(self) -> int:
+        """All changes up to this one are written; those up to the last commit can be found."""
+        return self._read
+
     def step(self) -> bool:
         """Take in the next changes; whether there were any.
 
         Raises:
             DatabaseError, StorageError: nothing is lost; make a new follower and go on.
         """
+        if self._writer.take_over():
+            self._read = self._writer.seq
         with self._db.begin() as conn:
             last = last_seq(conn)
             if last <= self._read:
@@ -71,7 +78,7 @@ class Follower:
         if changes:
             self._writer.write([*changes, *stale], parents)
             self._read = changes[-1].seq
-        if self._read > self._writer.seq and self._due(self._read >= last):
+        if self._has_news() and self._due(self._read >= last):
             self._commit()
         return bool(changes)
 
@@ -79,11 +86,16 @@ class Follower:
         """Take in everything that is committed by now; the number of the latest change."""
         while self.step():
             pass
-        if self._read > self._writer.seq:
+        if self._has_news():
             self._commit()
         return self._writer.seq
 
+    def _has_news(self) -> bool:
+        return self._read > self._writer.seq or self._writer.owed is not None
+
     def _due(self, caught_up: bool) -> bool:
+        if self._read < (self._writer.owed or 0):
+            return False
         waited = time.monotonic() - self._committed_at
         if caught_up:  # the newest post should be seen at once, but commits must not be all we do
             return waited >= min(2 * self._commit_seconds, 0.25)

@@ -13,7 +13,7 @@ from myna.index import terms
 from myna.index.query import fold_channel, fold_domain, fold_handle
 from myna.post import StoredPost
 
-VERSION = f"1.{terms.VERSION}"
+VERSION = f"2.{terms.VERSION}"
 """Of fields and analysis together: an index of another version is rebuilt."""
 
 MAX_CHARACTERS = 20_000
@@ -31,6 +31,7 @@ def build_schema() -> tantivy.Schema:
     """The fields. ``id`` and ``seq`` are those of the store; times are in milliseconds."""
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field("id", indexed=True, fast=True)
+    builder.add_unsigned_field("seq", fast=True)
     builder.add_text_field("body", tokenizer_name="whitespace", index_option="position")
     builder.add_text_field("context", tokenizer_name="whitespace", index_option="freq")
     for name in (
@@ -58,6 +59,7 @@ def document(stored: StoredPost, parent: StoredPost | None) -> tantivy.Document:
     text = post.text[:MAX_CHARACTERS]
     made = tantivy.Document()
     made.add_unsigned("id", stored.id)
+    made.add_unsigned("seq", stored.seq)
     body = terms.index_text(text, post.lang)
     made.add_text("body", body)
     made.add_unsigned("words", body.count(" ") + 1 if body else 0)

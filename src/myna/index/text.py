@@ -2,12 +2,12 @@
 
 ``index/text.json`` names the folder in use and the changes that are in it. A folder of another
 store, of another version or one that cannot be opened is replaced by an empty one, which the
-follower fills from the store again.
+follower fills from the store again. ``index/text.next.json`` names one that was built beside it
+(``rebuild.py``) and waits to be taken into use.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import threading
@@ -20,39 +20,19 @@ import tantivy
 
 from myna.errors import StorageError
 from myna.index.checkpoint import Checkpoint, add_span, load_checkpoint, save_checkpoint
+from myna.index.locks import lock_folder
 from myna.index.schema import VERSION, build_schema, document
 from myna.post import State, StoredPost
 from myna.telemetry import get_logger
 
+NEXT = "text.next.json"
+"""In the index folder: the checkpoint of an index that was built beside and waits to be used."""
+BESIDE = "beside"
+"""In the index folder: where it was built."""
 _HEAP_BYTES = 48_000_000
 _RELOAD_SECONDS = 0.02
 _AVERAGE_SECONDS = 60.0
 _log = get_logger("index")
-
-
-def lock_folder(folder: Path, name: str) -> int:
-    """Make this process the only writer of ``name`` under ``folder``; returns the lock's handle,
-    which the system lets go when the process ends, however it ends.
-
-    Raises:
-        StorageError: another process is the writer, or the folder cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise StorageError(
-            f"The index folder {folder} cannot be written ({error.strerror}). Check who owns it."
-        ) from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        raise StorageError(
-            f"Another process already writes the index in {folder}. Stop the other Myna, "
-            "or give this one a folder of its own with MYNA_HOME."
-        ) from None
-    return handle
 
 
 class TextWriter:
@@ -62,6 +42,7 @@ class TextWriter:
         self._folder = folder
         self._lock = lock_folder(folder, "text")
         self._file = folder / "text.json"
+        self._owed: int | None = None
         self._store_id = store_id
         self._schema = build_schema()
         self._writer: tantivy.IndexWriter | None = None
@@ -81,11 +62,18 @@ class TextWriter:
                 reason = f"it is damaged ({type(error).__name__})"
         if reason:
             self.start_over(reason)
+        self._sweep()
 
     @property
     def seq(self) -> int:
         """All changes up to this one are committed."""
         return self._checkpoint.seq
+
+    @property
+    def owed(self) -> int | None:
+        """The next commit moves readers to another folder, and must hold all changes up to here,
+        which they have seen in the old one. None: there is no move."""
+        return self._owed
 
     def start_over(self, reason: str) -> None:
         """Begin with an empty index; readers move to it at their next search."""
@@ -102,9 +90,42 @@ class TextWriter:
             ) from error
         self._checkpoint = Checkpoint(generation, self._store_id, VERSION)
         save_checkpoint(self._file, self._checkpoint)
+        self._owed = None
         self._open()
+        self._sweep()
+
+    def take_over(self) -> bool:
+        """Move to the index that was built beside this one, where one waits; what came since is
+        to be written to it. Readers stay where they are until the first commit, and so does the
+        next start, should this process end before it."""
+        next_file = self._folder / NEXT
+        if not next_file.exists():
+            return False
+        found = load_checkpoint(next_file)
+        beside = self._folder / BESIDE / found.generation if found else None
+        usable = found and (found.store_id, found.version) == (self._store_id, VERSION)
+        if found is None or beside is None or not usable or not beside.is_dir():
+            next_file.unlink(missing_ok=True)
+            return False
+        serving = self._checkpoint
+        self._close_writer()
+        try:
+            beside.rename(self._folder / found.generation)
+            self._checkpoint = found
+            self._open()
+        except (ValueError, OSError) as error:
+            _log.warning("the index built beside cannot be used", reason=type(error).__name__)
+            next_file.unlink(missing_ok=True)
+            self._checkpoint = serving
+            self._open()
+            return False
+        self._owed = max(self._owed or 0, serving.seq)
+        return True
+
+    def _sweep(self) -> None:
+        """Remove what is not in use; readers that have it open keep it until they move."""
         for old in self._folder.glob("text-*"):
-            if old.name != generation:
+            if old.name != self._checkpoint.generation:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _open(self) -> None:
@@ -136,6 +157,10 @@ class TextWriter:
         done = add_span(self._checkpoint.done, 0, seq)
         self._checkpoint = replace(self._checkpoint, done=done)
         save_checkpoint(self._file, self._checkpoint)
+        if self._owed is not None:
+            self._owed = None
+            self._sweep()
+            (self._folder / NEXT).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Let go of the files; what was not committed is read from the store again."""
@@ -164,6 +189,8 @@ class Snapshot:
     schema: tantivy.Schema
     seq: int
     store_id: str
+    generation: str
+    """Name of its folder."""
     average_words: float
 
 
@@ -197,6 +224,7 @@ class TextReader:
                 self._schema,
                 self._checkpoint.seq,
                 self._checkpoint.store_id,
+                self._checkpoint.generation,
                 self._average,
             )
 
