@@ -70,6 +70,13 @@ class Settings(BaseSettings):
     demo_pace: float = Field(default=0.2, ge=0, le=1000)
     """Posts per second at which the demo network is replayed. Default 0.2; 0 stops the replay."""
 
+    retention_days: int = Field(default=0, ge=0, le=36_500)
+    """Days that posts are kept, by the time they were posted. Default 0: for ever."""
+
+    retention_gb: float = Field(default=0, ge=0)
+    """Gigabytes (10^9 bytes) that posts may take in database and index; the oldest go first.
+    Default 0: no limit."""
+
     log_level: str = "info"
     """debug, info, warning or error. Posts, names and prompts are not logged at info or above."""
 

@@ -85,9 +85,9 @@ def _run(role: Role, settings: Settings, stop: threading.Event) -> None:
     """One role, until ``stop``. What it needs is imported here: a process holds its own alone."""
     match role:
         case Role.index:
-            from myna.index.follow import run_follower
+            from myna.index.upkeep import run_index
 
-            run_follower(settings, stop)
+            run_index(settings, stop)
         case Role.embed:
             from myna.index.embedding import run_embedder
 

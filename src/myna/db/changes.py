@@ -22,7 +22,8 @@ from myna.post import Author, Event, State
 
 
 def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) -> Applied:
-    """Write ``events`` in their order; applying the same ones again changes nothing.
+    """Write ``events`` in their order; applying the same ones again changes nothing. A post that
+    is past retention does not come in.
 
     Everything else that writes posts waits until the caller's transaction ends: keep it short.
 
@@ -36,9 +37,13 @@ def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) ->
     drafts = batch.load(contents)
     known = {key: draft.thread for key, draft in drafts.items()}
     authors: dict[Key, Author] = {}
+    past = 0
     for content in contents:
         key = (content.network, content.uri)
         draft = drafts.get(key)
+        if draft is None and batch.is_past(content):
+            past += 1
+            continue
         if draft is None:
             draft = drafts[key] = draft_of(content)
             won = True
@@ -48,7 +53,7 @@ def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) ->
             drafts[key] = drafts.pop(key)  # the order of the latest changes is the order of seq
             if content.post:
                 authors[content.network, content.post.author.id] = content.post.author
-    applied = sum((draft.settle() for draft in drafts.values()), Applied())
+    applied = sum((draft.settle() for draft in drafts.values()), Applied(unchanged=past))
     changed = [draft for draft in drafts.values() if draft.changed]
     new = [draft for draft in changed if draft.id is None]
     fresh = {draft.key: draft.reply_to for draft in new}
@@ -66,6 +71,7 @@ class _Batch:
     conn: Connection
     now: datetime
     seq: int = 0
+    keep_after: datetime | None = None
     pg: psycopg.Connection[TupleRow] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,9 +81,11 @@ class _Batch:
 
     def load(self, contents: Sequence[Content]) -> dict[Key, Draft]:
         """Lock the counter, then read what the store has of the events' posts and parents."""
-        row = self.pg.execute("select last_seq from change_counter for update").fetchone()
+        row = self.pg.execute(
+            "select last_seq, keep_after from change_counter for update"
+        ).fetchone()
         assert row is not None
-        self.seq = row[0]
+        self.seq, self.keep_after = row
         keys = {(content.network, content.uri) for content in contents}
         keys |= {
             (content.network, content.post.reply_to)
@@ -104,6 +112,11 @@ class _Batch:
             )
             for network, uri, id, state, revision, fingerprint, thread in rows
         }
+
+    def is_past(self, content: Content) -> bool:
+        """Whether a post is older than what retention keeps: it was here and went, or never was."""
+        horizon = self.keep_after
+        return bool(horizon and content.post and content.post.created_at < horizon)
 
     def move_threads(self, roots: Iterable[Draft]) -> None:
         """Move what stood under a post that turned out to be a reply to where the post stands."""

@@ -93,12 +93,21 @@ Index("ix_posts_thread", posts.c.network, posts.c.thread)
 Index("ix_posts_reply_to", posts.c.network, posts.c.reply_to)
 Index("ix_posts_author_id", posts.c.author_id)
 
+expired_posts = Table(
+    "expired_posts",
+    metadata,
+    Column("post_id", BigInteger, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", BigInteger, nullable=False, comment="of the deletion that followers must see"),
+    comment="emptied rows of posts that go for good once every follower has seen it",
+)
+
 change_counter = Table(
     "change_counter",
     metadata,
     Column("singleton", Boolean, primary_key=True, server_default=text("true")),
     Column("store_id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
     Column("last_seq", BigInteger, nullable=False, server_default="0"),
+    Column("keep_after", Instant, comment="posts from before are past retention: none comes in"),
     CheckConstraint("singleton", name="one_row"),
     comment="writers lock its row until they commit: numbers have no gaps and appear in order",
 )
