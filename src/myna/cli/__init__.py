@@ -20,6 +20,7 @@ COMMANDS = {
     "ingest": "myna.cli.ingest",
     "search": "myna.cli.search",
     "ask": "myna.cli.ask",
+    "index": "myna.cli.index",
     "models": "myna.cli.models",
     "status": "myna.cli.status",
 }

@@ -1,0 +1,145 @@
+"""``myna index``: rebuild, check and purge what is derived from the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from myna.settings import Settings, load_settings
+from myna.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from myna.db.engine import Database
+    from myna.index.check import Comparison
+
+index = typer.Typer(help="The index over the store: derived, and made again.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.add_typer(index, name="index")
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[Settings, Database]]:
+    from myna.db.engine import open_database
+
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    db = open_database(settings)
+    try:
+        yield settings, db
+    finally:
+        db.dispose()
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@index.command()
+def rebuild() -> None:
+    """Build the text index anew beside the one that serves, then move to it.
+
+    Works while Myna runs, which goes on serving, and while it does not. A kill at any point leaves
+    the old index serving.
+    """
+    from myna.index.rebuild import rebuild_text
+
+    with _opened() as (settings, db), _bar("Building") as shown:
+        rebuilt = rebuild_text(db, settings.index_dir, shown)
+    who = "The running Myna has moved to it." if rebuilt.by_running else "It is in place."
+    print(f"The text index was built anew in {rebuilt.seconds:.1f} s. {who}")
+
+
+@index.command()
+def check(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Take in again just the posts that differ.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for scripts.")] = False,
+) -> None:
+    """Compare store and index post by post; exit status 1 when they differ.
+
+    Works while Myna runs. Posts that are not in yet are not counted as a difference. With --repair
+    what differs is mended, and the exit status is that of a second comparison.
+    """
+    with _opened() as (settings, db):
+        found = _compare(settings, db)
+        mended = 0
+        if repair and not all(one.agrees for one in found):
+            mended = _mend(settings, db, found)
+            found = _compare(settings, db)
+    if as_json:
+        rows = {one.part: _figures(one) for one in found}
+        print(json.dumps({"agrees": all(one.agrees for one in found), "mended": mended, **rows}))
+    else:
+        _print(found, mended)
+    if not all(one.agrees for one in found):
+        raise typer.Exit(1)
+
+
+def _compare(settings: Settings, db: Database) -> list[Comparison]:
+    from myna.db.posts import store_id
+    from myna.index.check import check_text
+    from myna.index.locks import rows_stay
+
+    with db.begin() as conn:
+        store = str(store_id(conn))
+    with rows_stay(settings.index_dir), _bar("Comparing") as shown:
+        return [check_text(db, settings.index_dir, store, shown)]
+
+
+def _mend(settings: Settings, db: Database, found: list[Comparison]) -> int:
+    from myna.index.mend import mend_posts, wait_for_text
+    from myna.index.rebuild import rebuild_text
+
+    ids = sorted({post for one in found for post in one.to_mend})
+    if any(one.damaged or not one.in_index for one in found if one.part == "text"):
+        with _bar("Building") as shown:
+            rebuild_text(db, settings.index_dir, shown)
+    else:
+        wait_for_text(db, settings.index_dir, mend_posts(db, ids))
+    return len(ids)
+
+
+def _figures(one: Comparison) -> dict[str, int]:
+    return {
+        "in_store": one.in_store,
+        "in_index": one.in_index,
+        "missing": len(one.missing),
+        "stale": len(one.stale),
+        "doubled": len(one.doubled),
+        "extra": len(one.extra),
+        "damaged": one.damaged,
+    }
+
+
+def _print(found: list[Comparison], mended: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("")
+    for name in _figures(found[0]):
+        table.add_column(name.replace("_", " "), justify="right")
+    for one in found:
+        table.add_row(one.part, *(f"{number:,}" for number in _figures(one).values()))
+    console = Console()
+    console.print(table)
+    if mended:
+        console.print(f"{mended:,} posts were taken in again.")
+    if not all(one.agrees for one in found):
+        console.print("Store and index differ. `myna index check --repair` mends what differs.")
