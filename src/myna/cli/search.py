@@ -29,8 +29,9 @@ def search(
     query: Annotated[
         list[str],
         typer.Argument(
-            help='Words, "phrases", -not, OR, #tag, from:, to:, mentions:, since:, until:, within:, '
-            "lang:, has:, domain:, channel:, thread:, network:, min_likes:, min_reposts:."
+            help='Words, "phrases", -not, OR, (groups), #tag, from:, to:, mentions:, since:, until:, '
+            "within:, during:, lang:, has:, is:, domain:, url:, channel:, thread:, network:, "
+            "min_likes:, min_reposts:."
         ),
     ],
     limit: Annotated[int, typer.Option(min=1, max=200, help="Posts to show.")] = 10,

@@ -104,6 +104,8 @@ def _group(schema: tantivy.Schema, group: tuple[Atom, ...]) -> Clauses:
 def _atom(schema: tantivy.Schema, atom: Atom) -> tantivy.Query | None:
     if atom.part in (Part.WORD, Part.PHRASE):
         return words_query(schema, atom.value)
+    if atom.part is Part.DOMAIN and re.fullmatch(r"[a-z0-9]+", atom.value):
+        return tantivy.Query.regex_query(schema, "domain", atom.value + r"(\..+)?")
     field = "author" if atom.part is Part.FROM else atom.part.value
     return _term(schema, field, atom.value)
 
@@ -151,10 +153,18 @@ def _ranges(schema: tantivy.Schema, query: Query) -> Clauses:
             include_upper=query.until is None,
         )
         clauses.append((Occur.Must, tantivy.Query.const_score_query(span, 0.0)))
-    for field, least in (("likes", query.min_likes), ("reposts", query.min_reposts)):
-        if least:
+    for field, least, fewer in (
+        ("likes", query.min_likes, query.fewer_likes),
+        ("reposts", query.min_reposts, query.fewer_reposts),
+    ):
+        if least or fewer is not None:
             enough = tantivy.Query.range_query(
-                schema, field, tantivy.FieldType.Unsigned, lower_bound=least
+                schema,
+                field,
+                tantivy.FieldType.Unsigned,
+                lower_bound=least,
+                upper_bound=fewer,
+                include_upper=fewer is None,
             )
             clauses.append((Occur.Must, tantivy.Query.const_score_query(enough, 0.0)))
     return clauses

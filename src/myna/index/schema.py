@@ -11,6 +11,7 @@ import tantivy
 
 from myna.index import terms
 from myna.index.query import fold_channel, fold_domain, fold_handle
+from myna.index.traits import addresses_of, traits_of
 from myna.post import StoredPost
 
 VERSION = f"2.{terms.VERSION}"
@@ -80,15 +81,18 @@ def document(stored: StoredPost, parent: StoredPost | None) -> tantivy.Document:
         made.add_text("to", name)
     for name in set(mentions):
         made.add_text("mentions", name)
-    for tag in tags_of(text):
+    tags = tags_of(text)
+    for tag in tags:
         made.add_text("tag", tag)
-    domains = domains_of(text)
+    domains = domains_of(" ".join([text, *addresses_of(post.raw)]) if post.raw else text)
     for domain in domains:
         made.add_text("domain", domain)
-    if domains:
-        made.add_text("has", "links")
-    if post.raw.get("media"):
-        made.add_text("has", "media")
+    traits = traits_of(post)
+    traits |= {"links"} if domains else set()
+    traits |= {"tags"} if tags else set()
+    traits |= {"mentions"} if mentions else set()
+    for trait in traits:
+        made.add_text("has", trait)
     if post.channel:
         made.add_text("channel", fold_channel(post.channel))
     if post.lang:

@@ -290,7 +290,7 @@ def _is_near(hit: Hit) -> bool:
 
 def _whole_wording(query: Query) -> str:
     """A question's words; a word behind a dash is one of them (``what does ls -la do``)."""
-    return " ".join(atom.value for group in query.groups for atom in group if atom.part in SAID)
+    return " ".join(atom.value for atom in query.atoms if atom.part in SAID)
 
 
 def _best(snapshot: Snapshot, query: tantivy.Query, limit: int) -> tuple[dict[int, float], int]:

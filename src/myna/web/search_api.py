@@ -68,8 +68,9 @@ async def search(
         Literal["relevance", "latest"], Query(description="`relevance` or `latest`.")
     ] = "relevance",
 ) -> SearchView:
-    """Search the posts. Operators: `from:` `since:` `until:` `thread:` `network:` `"phrase"`
-    `-not` `OR` `#tag`. A query is never refused: what is not understood is searched as words, and
+    """Search the posts. Operators: `"phrase"` `-not` `OR` `( )` `#tag` `from:` `to:` `mentions:`
+    `since:` `until:` `within:` `during:` `lang:` `has:` `is:` `domain:` `url:` `channel:` `thread:`
+    `network:` `min_likes:` `min_reposts:`. A query is never refused: what is not understood is searched as words, and
     `notes` says so."""
     found = await to_thread.run_sync(
         partial(parts.searcher.search, q.replace("\0", " "), limit=limit, sort=sort)
