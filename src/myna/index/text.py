@@ -21,6 +21,7 @@ import tantivy
 from myna.errors import StorageError
 from myna.index.checkpoint import Checkpoint, add_span, load_checkpoint, save_checkpoint
 from myna.index.locks import lock_folder
+from myna.index.origins import Origins
 from myna.index.schema import VERSION, build_schema, document
 from myna.post import State, StoredPost
 from myna.telemetry import get_logger
@@ -46,6 +47,7 @@ class TextWriter:
         self._store_id = store_id
         self._schema = build_schema()
         self._writer: tantivy.IndexWriter | None = None
+        self._origins: Origins | None = None
         checkpoint = load_checkpoint(self._file)
         reason = None
         if checkpoint is None:
@@ -133,17 +135,22 @@ class TextWriter:
         self._writer = tantivy.Index(self._schema, str(path)).writer(
             heap_size=_HEAP_BYTES, num_threads=1
         )
+        self._origins = Origins(path / "origins.bin", self._store_id)
 
     def write(self, posts: Sequence[StoredPost], parents: Mapping[int, StoredPost]) -> None:
         """Put the posts in as they are now; those that are not live go out."""
         assert self._writer is not None
+        assert self._origins is not None
+        origins = self._origins.assign(posts)
         try:
             for post in posts:
                 # By query: by term, tantivy 0.27 silently leaves documents of an unsigned field.
                 old = tantivy.Query.term_query(self._schema, "id", post.id)
                 self._writer.delete_documents_by_query(old)
                 if post.state is State.LIVE:
-                    self._writer.add_document(document(post, parents.get(post.id)))
+                    self._writer.add_document(
+                        document(post, parents.get(post.id), origins[post.id])
+                    )
         except (ValueError, OSError) as error:
             raise _full(self._folder) from error
 
@@ -172,6 +179,9 @@ class TextWriter:
             self._writer.rollback()
             self._writer.wait_merging_threads()
             self._writer = None
+        if self._origins is not None:
+            self._origins.close()
+            self._origins = None
 
 
 def _full(folder: Path) -> StorageError:
