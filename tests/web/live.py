@@ -58,13 +58,19 @@ class Live:
         return httpx2.Client(base_url=self.base, timeout=10)
 
 
-def fake_parts(db: Database, searcher: object = None) -> Parts:
+def fake_parts(db: Database, searcher: object = None, trends: object = None) -> Parts:
     """Parts over a real store, with a fake answerer and model."""
     fake = FakeAnswerer()
     chats = ChatService(db, fake, Generations())
     found = cast("Any", searcher)
     return Parts(
-        db, found, cast("Any", FakeModel()), cast("Any", fake), chats, Suggestions(db, found)
+        db,
+        found,
+        cast("Any", FakeModel()),
+        cast("Any", fake),
+        chats,
+        Suggestions(db, found),
+        cast("Any", trends),
     )
 
 

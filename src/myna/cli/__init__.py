@@ -19,6 +19,7 @@ COMMANDS = {
     "prepare": "myna.cli.prepare",
     "ingest": "myna.cli.ingest",
     "search": "myna.cli.search",
+    "trends": "myna.cli.trends",
     "ask": "myna.cli.ask",
     "index": "myna.cli.index",
     "models": "myna.cli.models",

@@ -33,6 +33,7 @@ __all__ = [
     "read_changes",
     "save_cursor",
     "store_id",
+    "which_live",
 ]
 
 _COLUMNS = """
@@ -134,6 +135,14 @@ def get_posts(conn: Connection, ids: Sequence[int]) -> dict[int, StoredPost]:
     if not ids:
         return {}
     return {row.id: _stored(row) for row in conn.execute(_GET_POSTS, {"ids": list(ids)})}
+
+
+def which_live(conn: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of ``ids`` that are live."""
+    if not ids:
+        return set()
+    live = text("select id from posts where id = any(:ids) and state = 'live'")
+    return set(conn.execute(live, {"ids": list(ids)}).scalars())
 
 
 def find_post(conn: Connection, network: str, uri: str) -> StoredPost | None:

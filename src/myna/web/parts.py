@@ -27,6 +27,7 @@ from myna.web.suggestions import Suggestions
 if TYPE_CHECKING:
     from myna.answer.answer import Answerer
     from myna.index.search import Searcher
+    from myna.index.trends import Trends
     from myna.models.chat import ChatModel
 
 TRY_AGAIN_S = 1.0
@@ -51,6 +52,7 @@ class Parts:
     answerer: Answerer
     chats: ChatService
     suggestions: Suggestions
+    trends: Trends
 
 
 class Unavailable(DatabaseError):
@@ -67,12 +69,14 @@ def open_parts(settings: Settings) -> Callable[[], Parts]:
     from myna.answer.answer import Answerer
     from myna.index.embed import OnnxEmbedder
     from myna.index.search import Searcher
+    from myna.index.trends import Trends
     from myna.models.chat import open_model
 
     db = open_database(settings)
     try:
         searcher = Searcher(db, settings.index_dir, embedder=OnnxEmbedder(), seconds=SEARCH_SECONDS)
         searcher.warm_up()
+        trends = Trends(db, settings.index_dir)
         model = open_model(settings)
     except BaseException:
         db.dispose()
@@ -81,7 +85,8 @@ def open_parts(settings: Settings) -> Callable[[], Parts]:
     def join() -> Parts:
         answerer = Answerer(db, searcher, model)
         chats = ChatService(db, answerer, Generations())
-        return Parts(db, searcher, model, answerer, chats, Suggestions(db, searcher))
+        suggestions = Suggestions(db, searcher)
+        return Parts(db, searcher, model, answerer, chats, suggestions, trends)
 
     return join
 
