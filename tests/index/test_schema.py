@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.index.schema import document, domains_of, mentions_of, tags_of
+from myna.index.schema import document, mentions_of, tags_of
 from tests.index.world import make_post, stored
 
 
@@ -18,13 +18,21 @@ def fields(text: str, parent: str | None = None, **more: Any) -> dict[str, list[
 
 
 def test_links_give_their_domain_and_those_above() -> None:
-    text = "see https://help.Ubuntu.com/a and http://www.example.org:80/, also www.b.io"
-    assert domains_of(text) == {"help.ubuntu.com", "ubuntu.com", "example.org", "b.io"}
-    assert fields(text)["has"] == ["links"]
+    made = fields("see https://help.Ubuntu.com/a and http://www.example.org:80/, also b.io")
+    assert set(made["domain"]) == {"help.ubuntu.com", "ubuntu.com", "example.org", "b.io"}
+    assert made["has"] == ["links"]
+
+
+def test_tags_and_links_of_the_networks_record() -> None:
+    features = [{"uri": "https://example.org/x"}, {"tag": "Überblick"}]
+    made = fields("example.org/x... und mehr", raw={"facets": [{"features": features}]})
+    assert (made["domain"], made["tag"]) == (["example.org"], ["uberblick"])
 
 
 def test_tags_and_mentions() -> None:
     assert tags_of("#Ubuntu and (#ISO_file) but not a#b or http://x/#y") == {"ubuntu", "iso_file"}
+    assert tags_of("#हिन्दी #東京タワー ＃Café") == {"हिन्दी", "東京たわー", "cafe"}
+    assert mentions_of("hi @Ann@Example.social!") == ["ann@example.social", "ann"]
     assert mentions_of("@Ann.example, cc @bob. mail me@here.org") == ["ann.example", "bob"]
 
 
@@ -47,6 +55,14 @@ def test_a_deleted_parent_leaves_nothing() -> None:
 def test_media_and_channel() -> None:
     made = fields("look", raw={"media": [{}]}, channel="#Ubuntu", lang="en-GB")
     assert (made["has"], made["channel"], made["lang"]) == (["media"], ["ubuntu"], ["en"])
+
+
+def test_the_language_is_the_networks_or_what_the_text_shows() -> None:
+    text = "Ich weiß nicht, ob das wirklich so ist"
+    assert fields(text)["lang"] == ["de"]
+    assert fields(text, lang="de-CH")["lang"] == ["de"]
+    assert fields("今日はとても寒いですね", lang="en")["lang"] == ["ja"]
+    assert "lang" not in fields("ok")
 
 
 @given(st.text(max_size=300), st.text(max_size=300))

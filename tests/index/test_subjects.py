@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from myna.index import terms
+from myna.index.language import language
 from myna.index.subjects import MOST, address_of, person_of, subjects_of
 from myna.post import Author
 from tests.index.world import make_post
@@ -20,7 +21,10 @@ def subjects(
 ) -> list[str]:
     author = Author("test", "ann", "ann", is_bot=bot)
     post = make_post("1", text, lang=lang, author=author)
-    return subjects_of(terms.index_text(text, lang), post, tags, people)
+    lang = language(text, lang) or "en"
+    return subjects_of(
+        terms.index_text(text, terms.stem_in(text, lang)), post, tags, people, lang=lang
+    )
 
 
 def test_words_tags_and_links() -> None:

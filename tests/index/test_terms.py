@@ -14,6 +14,8 @@ from myna.index.terms import (
     index_text,
     language_of,
     merge_spans,
+    query_languages,
+    query_tokens,
     tokenize,
     variants,
 )
@@ -47,6 +49,33 @@ def test_french_words_lose_their_article_and_ending() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("lang", "one", "other"),
+    [
+        ("de", "Häuser", "Haus"),
+        ("es", "canciones", "canción"),
+        ("pt", "histórias", "história"),
+        ("it", "bambini", "bambino"),
+        ("nl", "katten", "kat"),
+        ("sv", "böckerna", "böcker"),
+        ("da", "børnene", "børn"),
+        ("no", "bøkene", "bøker"),
+        ("fi", "taloissa", "talo"),
+        ("hu", "könyveket", "könyv"),
+        ("ro", "copiilor", "copii"),
+        ("tr", "kitapları", "kitap"),
+        ("tr", "Ankara'da", "Ankara"),
+        ("ru", "кошками", "кошка"),
+        ("el", "γάτες", "γάτα"),
+        ("ar", "المدرسة", "مدرسة"),
+        ("ta", "கதைகள்", "கதை"),
+        ("nb-NO", "bussene", "busser"),
+    ],
+)
+def test_words_are_stemmed_in_their_language(lang: str, one: str, other: str) -> None:
+    assert terms(one, lang) == terms(other, lang)
+
+
 def test_scripts_without_spaces_become_pairs() -> None:
     assert terms("東京都") == ["東京", "京都", "都"]
     assert terms("ภาษา")[0] == "ภา"
@@ -61,8 +90,71 @@ def test_emoji_and_code_names_are_words() -> None:
     assert terms("C++ and C# 😀👍") == ["c++", "and", "c#", "😀", "👍"]
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("👍🏽 👍", ["👍", "👍"]),
+        ("❤️ ❤", ["❤", "❤"]),
+        ("🇫🇷🇩🇪", ["🇫🇷", "🇩🇪"]),
+        ("1️⃣", ["1⃣"]),
+        ("👩🏽‍💻", ["👩", "💻"]),
+        ("🤷‍♀️ 🤷🏿‍♂️", ["🤷", "🤷"]),
+        ("👨‍👩‍👧", ["👨", "👩", "👧"]),
+        ("🏴󠁧󠁢󠁥󠁮󠁧󠁿", ["🏴󠁧󠁢󠁥󠁮󠁧󠁿"]),
+    ],
+)
+def test_emoji_are_the_same_in_any_tone_and_drawing(text: str, wanted: list[str]) -> None:
+    assert terms(text) == wanted
+
+
+def test_a_joined_emoji_is_marked_as_a_whole() -> None:
+    text = "x👩🏽\u200d💻y"
+    assert {text[one.start : one.end] for one in tokenize(text)} == {"x", "👩🏽\u200d💻", "y"}
+
+
+def test_a_tag_is_found_whole_and_by_its_words() -> None:
+    assert terms("#UbuntuLTS rocks", "en") == ["ubuntult", "ubuntu", "lts", "rock"]
+    assert terms("#ubuntu #NASA UbuntuLTS", "en") == ["ubuntu", "nasa", "ubuntult"]
+
+
+def test_kana_and_width_do_not_count() -> None:
+    assert terms("ﾗｰﾒﾝ") == terms("ラーメン") == terms("らーめん")
+
+
+def test_a_middle_dot_ends_a_run() -> None:
+    assert terms("ハリー・ポッター") == terms("ハリー") + terms("ポッター")
+
+
+def test_a_query_of_a_run_asks_for_its_pairs_alone() -> None:
+    assert [token.term for token in query_tokens("東京都 書")] == ["東京", "京都", "書"]
+
+
+def test_single_characters_are_found_within_runs() -> None:
+    count, found = find("私の本棚", None, {"本": 0}, lambda word: None)
+    assert count == 4
+    assert [(token.start, token.end) for _, _, token in found] == [(2, 3)]
+
+
+def test_short_texts_are_stemmed_as_is_usual_in_their_script() -> None:
+    assert [language_of(text) for text in ("disks", "диски", "δίσκοι", "ディスク")] == [
+        "en",
+        "ru",
+        "el",
+        "",
+    ]
+
+
+def test_queries_are_read_in_their_own_language_first() -> None:
+    languages = query_languages("Wie kann ich das denn machen?", ["pt"])
+    assert languages[:3] == ("de", "en", "pt")
+    assert "" in languages
+    assert "fr" not in languages
+
+
 def test_stop_words_are_no_content() -> None:
     assert content_terms("How do I mount the disk?") == ["mount", "disk"]
+    assert content_terms("Wie kann ich denn die Platte einbinden?") == ["platt", "einbind"]
+    assert content_terms("Dlaczego nie ma dysku?") == ["dysku"]
     assert content_terms("Comment est-ce que je monte le disque ?") == ["mont", "disqu"]
 
 
@@ -75,7 +167,7 @@ def test_offsets_hold_and_both_ways_of_cutting_agree(text: str) -> None:
     tokens = tokenize(text)
     assert all(0 <= token.start < token.end <= len(text) for token in tokens)
     assert all(token.term and not any(map(str.isspace, token.term)) for token in tokens)
-    assert index_text(text).split() == [token.term for token in tokens]
+    assert index_text(text, language_of(text)).split() == [token.term for token in tokens]
 
 
 @given(st.text())
@@ -84,9 +176,10 @@ def test_finding_is_the_same_as_going_through_all_words(text: str) -> None:
     places = {token.term: place for place, token in enumerate(tokens[::2])}
     count, found = find(text, None, places, lambda word: None)
     assert count == len(tokens)
-    assert [token for _, _, token in found] == [
-        token for token in tokens if token.term in places or token.word in places
-    ]
+    wanted = [token for token in tokens if token.term in places or token.word in places]
+    assert [token for _, _, token in found if token in wanted] == wanted
+    # A single character of a script without spaces is also found at the head of its pair.
+    assert all(token in wanted or token.term[0] in places for _, _, token in found)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9))))

@@ -12,7 +12,8 @@ from typing import Literal
 
 from myna.answer.events import Turn
 from myna.answer.phrases import Language
-from myna.index.terms import content_tokens, language_of
+from myna.index.language import identify, likelier
+from myna.index.terms import content_tokens
 
 Talk = Literal["greeting", "thanks", "identity"]
 
@@ -73,7 +74,8 @@ def language_asked(question: str, default: str) -> Language:
     words = re.findall(r"[^\W\d_]+", question.lower())
     if len(words) < 3:
         return "fr" if default == "fr" else "en"
-    return "fr" if language_of(question) == "fr" else "en"
+    asked = identify(question) or likelier(question, ("en", "fr"))
+    return "fr" if asked == "fr" else "en"
 
 
 def small_talk(question: str) -> Talk | None:
@@ -103,7 +105,7 @@ def stand_alone(conversation: Sequence[Turn]) -> str:
 
 def _leans(question: str) -> bool:
     """Whether a question says too little by itself."""
-    language = "fr" if language_of(question) == "fr" else "en"
+    language = language_asked(question, "en")
     words = re.findall(r"[^\W\d_]+", question.lower())
     content = content_tokens(question)
     refers = any(word in _REFERS[language] for word in words)

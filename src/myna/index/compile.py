@@ -11,7 +11,14 @@ import tantivy
 from tantivy import Occur
 
 from myna.index.query import SAID, Atom, Part, Query
-from myna.index.terms import Token, query_tokens, readings, variants
+from myna.index.terms import (
+    ALL_LANGUAGES,
+    Token,
+    is_unspaced,
+    phrase_tokens,
+    readings,
+    variants,
+)
 
 Clauses = list[tuple[Occur, tantivy.Query]]
 
@@ -20,21 +27,30 @@ CONTEXT_WEIGHT = 0.3
 _FUZZY_MIN_CHARACTERS = 5
 
 
-def strict_clauses(schema: tantivy.Schema, query: Query, *, said: bool) -> Clauses:
+def strict_clauses(
+    schema: tantivy.Schema,
+    query: Query,
+    *,
+    said: bool,
+    languages: Sequence[str] = ALL_LANGUAGES,
+) -> Clauses:
     """Conditions that every result must meet: fields, times and numbers; with ``said``, phrases,
-    tags and what must not occur too. Plain words are not among them."""
+    tags and what must not occur too. Plain words are not among them. ``languages`` are those
+    whose stems count (``terms.query_languages``)."""
     clauses: Clauses = []
     for group in query.groups:
         if all(_strict(atom, said) for atom in group):
-            clauses.extend(_group(schema, group))
+            clauses.extend(_group(schema, group, languages))
     return clauses + _ranges(schema, query)
 
 
-def all_clauses(schema: tantivy.Schema, query: Query) -> Clauses:
+def all_clauses(
+    schema: tantivy.Schema, query: Query, languages: Sequence[str] = ALL_LANGUAGES
+) -> Clauses:
     """Every part of the query as a condition."""
     clauses: Clauses = []
     for group in query.groups:
-        clauses.extend(_group(schema, group))
+        clauses.extend(_group(schema, group, languages))
     return clauses + _ranges(schema, query)
 
 
@@ -85,9 +101,9 @@ def _strict(atom: Atom, said: bool) -> bool:
     return said and (atom.negated or atom.part is not Part.WORD)
 
 
-def _group(schema: tantivy.Schema, group: tuple[Atom, ...]) -> Clauses:
+def _group(schema: tantivy.Schema, group: tuple[Atom, ...], languages: Sequence[str]) -> Clauses:
     """One group as clauses; parts without a single letter or digit ask for nothing."""
-    made = [(atom, _atom(schema, atom)) for atom in group]
+    made = [(atom, _atom(schema, atom, languages)) for atom in group]
     usable = [(atom, query) for atom, query in made if query is not None]
     if not usable:
         return []
@@ -101,33 +117,39 @@ def _group(schema: tantivy.Schema, group: tuple[Atom, ...]) -> Clauses:
     return [(Occur.Must, tantivy.Query.boolean_query(either))]
 
 
-def _atom(schema: tantivy.Schema, atom: Atom) -> tantivy.Query | None:
+def _atom(schema: tantivy.Schema, atom: Atom, languages: Sequence[str]) -> tantivy.Query | None:
     if atom.part in (Part.WORD, Part.PHRASE):
-        return words_query(schema, atom.value)
+        return words_query(schema, atom.value, languages)
     if atom.part is Part.DOMAIN and re.fullmatch(r"[a-z0-9]+", atom.value):
         return tantivy.Query.regex_query(schema, "domain", atom.value + r"(\..+)?")
     field = "author" if atom.part is Part.FROM else atom.part.value
     return _term(schema, field, atom.value)
 
 
-def words_query(schema: tantivy.Schema, text: str) -> tantivy.Query | None:
-    """Posts in which the words of ``text`` stand together, in any language's stems."""
-    tokens = query_tokens(text)
+def words_query(
+    schema: tantivy.Schema, text: str, languages: Sequence[str] = ALL_LANGUAGES
+) -> tantivy.Query | None:
+    """Posts in which the words of ``text`` stand together, in any of the languages' stems."""
+    tokens = phrase_tokens(text)
     if not tokens:
         return None
     if len(tokens) == 1:
-        return _one_word(schema, tokens[0])
-    phrases = [
-        tantivy.Query.phrase_query(schema, "body", list(terms)) for terms in readings(tokens)
-    ]
+        return _one_word(schema, tokens[0], languages)
+    phrases = [_phrase(schema, terms) for terms in readings(tokens, languages)]
     return phrases[0] if len(phrases) == 1 else _either(phrases)
 
 
-def _one_word(schema: tantivy.Schema, token: Token) -> tantivy.Query:
-    if len(token.word) == 1 and re.match(r"[^\x00-\u0dff]", token.word):
+def _phrase(schema: tantivy.Schema, terms: tuple[str, ...]) -> tantivy.Query:
+    if len(terms[-1]) == 1 and is_unspaced(terms[-1]):  # it may begin a pair, as in _one_word
+        return tantivy.Query.phrase_prefix_query(schema, "body", list(terms))
+    return tantivy.Query.phrase_query(schema, "body", list(terms))
+
+
+def _one_word(schema: tantivy.Schema, token: Token, languages: Sequence[str]) -> tantivy.Query:
+    if len(token.word) == 1 and is_unspaced(token.word):
         # One character of a script without spaces: it begins one of the index's pairs.
         return tantivy.Query.regex_query(schema, "body", re.escape(token.word) + ".?")
-    return _either([_term(schema, "body", term) for term in variants(token.word)])
+    return _either([_term(schema, "body", term) for term in variants(token.word, languages)])
 
 
 def _either(queries: list[tantivy.Query]) -> tantivy.Query:

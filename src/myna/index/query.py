@@ -20,8 +20,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import reduce
 
+from myna.index.language import base_language
+from myna.index.links import fold_domain
 from myna.index.moments import end_of, is_span, parse_time
-from myna.index.terms import fold
+from myna.index.terms import TAG, fold
 
 MAX_CHARACTERS = 2_000
 MAX_PARTS = 64
@@ -156,7 +158,7 @@ _SCAN = re.compile(
       | [{_QUOTES}](?P<phrase>[^{_QUOTES}]*)[{_QUOTES}]?
       | (?P<name>[A-Za-z_]{{2,20}}):(?:[{_QUOTES}](?P<quoted>[^{_QUOTES}]*)[{_QUOTES}]?
             |(?P<value>[^\s(){_QUOTES}]*))
-      | \#(?P<tag>\w[\w'’\-]*)
+      | [\#＃](?P<tag>{TAG})
       | (?P<word>[^\s(){_QUOTES}]+)
     )""",
     re.VERBOSE,
@@ -341,11 +343,11 @@ def _is_bracket(match: re.Match[str]) -> bool:
 def _field(part: Part, value: str) -> tuple[str, str | None]:
     """The value as it is compared, and what is wrong with it."""
     clean: dict[Part, Callable[[str], str]] = {
-        Part.TAG: lambda value: fold(value.lstrip("#")),
+        Part.TAG: lambda value: fold(value.lstrip("#＃")),
         Part.FROM: fold_handle,
         Part.TO: fold_handle,
         Part.MENTIONS: fold_handle,
-        Part.LANG: lambda value: value.replace("_", "-").partition("-")[0].lower(),
+        Part.LANG: lambda value: base_language(value) or value.lower(),
         Part.HAS: lambda value: _TRAIT.get(value.lower(), value.lower()),
         Part.DOMAIN: fold_domain,
         Part.CHANNEL: fold_channel,
@@ -374,9 +376,3 @@ def fold_handle(handle: str) -> str:
 def fold_channel(channel: str) -> str:
     """A channel as it is compared: without #, case does not count."""
     return channel.strip().lstrip("#").casefold()
-
-
-def fold_domain(address: str) -> str:
-    """The host of an address or domain, without www."""
-    host = re.sub(r"^[a-z]+://", "", address.strip().lower())
-    return re.split(r"[/:?#]", host, maxsplit=1)[0].removeprefix("www.").strip(".")

@@ -11,13 +11,15 @@ from collections.abc import Iterable
 import tantivy
 
 from myna.index import signatures, terms
+from myna.index.language import language
+from myna.index.links import domains_of
 from myna.index.origins import own_number
-from myna.index.query import fold_channel, fold_domain, fold_handle
+from myna.index.query import fold_channel, fold_handle
 from myna.index.subjects import person_of, subjects_of
-from myna.index.traits import addresses_of, traits_of
+from myna.index.traits import addresses_of, hashtags_of, traits_of
 from myna.post import StoredPost
 
-VERSION = f"3.{terms.VERSION}.{signatures.VERSION}"
+VERSION = f"4.{terms.VERSION}.{signatures.VERSION}"
 """Of fields, analysis and folding together: an index of another version is rebuilt."""
 
 MAX_CHARACTERS = 20_000
@@ -25,10 +27,9 @@ MAX_CHARACTERS = 20_000
 MAX_CONTEXT_CHARACTERS = 600
 """Of the parent's text that are indexed with a reply."""
 
-_MENTION = re.compile(r"(?<![\w@])@([\w][\w.\-]*\w|\w)")
+_MENTION = re.compile(r"(?<![\w@])@(\w(?:[\w.\-]*\w)?(?:@\w[\w.\-]*\w)?)")
 _ADDRESSED = re.compile(r"\s*@?([^\s:,@]{2,40}):(?=\s)")
-_TAG = re.compile(r"(?<![\w&/#])#(\w[\w'’\-]*)")
-_LINK = re.compile(r"\b(?:https?://|www\.)[^\s<>()\"]+", re.IGNORECASE)
+_TAG = re.compile(rf"(?<![\w&/#＃])[#＃]({terms.TAG})")
 
 
 def build_schema() -> tantivy.Schema:
@@ -70,7 +71,9 @@ def document(
     made = tantivy.Document()
     made.add_unsigned("id", stored.id)
     made.add_unsigned("seq", stored.seq)
-    body = terms.index_text(text, post.lang)
+    lang = language(text, post.lang)
+    stem = terms.stem_in(text, lang)
+    body = terms.index_text(text, stem)
     made.add_text("body", body)
     made.add_unsigned("words", body.count(" ") + 1 if body else 0)
     made.add_text("network", post.network.lower())
@@ -78,16 +81,15 @@ def document(
     mentions = mentions_of(text)
     addressed = {fold_handle(match[1]) for match in _ADDRESSED.finditer(text, 0, 60)}
     if parent:
-        made.add_text(
-            "context",
-            terms.index_text(parent.post.text[:MAX_CONTEXT_CHARACTERS], parent.post.lang),
-        )
+        above = parent.post.text[:MAX_CONTEXT_CHARACTERS]
+        above_stem = terms.language_of(above, parent.post.lang)
+        made.add_text("context", terms.index_text(above, above_stem))
         addressed |= {fold_handle(parent.post.author.handle), fold_handle(parent.post.author.id)}
     elif text.lstrip().startswith("@"):
         addressed.update(mentions[:1])
     _add(made, "to", addressed)
     _add(made, "mentions", set(mentions))
-    tags = tags_of(text)
+    tags = tags_of(text) | {terms.fold(tag) for tag in hashtags_of(post.raw)} - {""}
     _add(made, "tag", tags)
     domains = domains_of(" ".join([text, *addresses_of(post.raw)]) if post.raw else text)
     _add(made, "domain", domains)
@@ -98,15 +100,15 @@ def document(
     _add(made, "has", traits)
     if post.channel:
         made.add_text("channel", fold_channel(post.channel))
-    if post.lang:
-        made.add_text("lang", post.lang.partition("-")[0].lower())
+    if lang:
+        made.add_text("lang", lang)
     made.add_text("thread", stored.thread)
     made.add_integer("posted_at", int(stored.posted_at.timestamp() * 1000))
     made.add_unsigned("origin", origin or own_number(stored))
     made.add_unsigned("person", person_of(post.author))
     if origin in (None, own_number(stored)):
         people = addressed.union(mentions) if post.channel else mentions
-        _add(made, "subject", subjects_of(body, post, tags, people))
+        _add(made, "subject", subjects_of(body, post, tags, people, lang=lang or stem))
     made.add_unsigned("likes", post.likes)
     made.add_unsigned("reposts", post.reposts)
     return made
@@ -118,19 +120,21 @@ def _add(made: tantivy.Document, field: str, values: Iterable[str]) -> None:
 
 
 def mentions_of(text: str) -> list[str]:
-    """Folded handles that a text names with @, in order."""
-    return [fold_handle(match[1]) for match in _MENTION.finditer(text)] if "@" in text else []
+    """Folded handles that a text names with @, in order. One with its server
+    (@ann@example.social) is named by either form."""
+    if "@" not in text:
+        return []
+    named: list[str] = []
+    for match in _MENTION.finditer(text):
+        whole = fold_handle(match[1])
+        named.append(whole)
+        if "@" in whole:
+            named.append(whole.partition("@")[0])
+    return named
 
 
 def tags_of(text: str) -> set[str]:
     """Folded hashtags of a text, without #."""
-    return {terms.fold(match[1]) for match in _TAG.finditer(text)} if "#" in text else set()
-
-
-def domains_of(text: str) -> set[str]:
-    """Hosts of a text's links, and the domains above each: help.ubuntu.com and ubuntu.com."""
-    domains: set[str] = set()
-    for match in _LINK.finditer(text):
-        labels = fold_domain(match.group()).split(".")
-        domains.update(".".join(labels[start:]) for start in range(max(1, len(labels) - 1)))
-    return domains - {""}
+    if "#" not in text and "＃" not in text:
+        return set()
+    return {terms.fold(match[1]) for match in _TAG.finditer(text)} - {""}

@@ -23,11 +23,12 @@ from myna.errors import DatabaseError
 from myna.index import compile as compiled
 from myna.index.budget import Budget, Stage
 from myna.index.embed import Embedder
+from myna.index.language import language
 from myna.index.meaning import Meaning, MeaningReader
-from myna.index.query import SAID, Query, parse
+from myna.index.query import SAID, Part, Query, parse
 from myna.index.rank import Candidate, Lexical, Matcher, QueryWord, likeliest, rank
 from myna.index.results import Hit, IndexStatus, Reranker, SearchResult, without_copies
-from myna.index.terms import is_stop_word, language_of, query_tokens, variants
+from myna.index.terms import is_stop_word, query_languages, query_tokens, variants
 from myna.index.text import Snapshot, TextReader
 from myna.post import StoredPost
 
@@ -98,13 +99,14 @@ class Searcher:
         snapshot = self._snapshot()
         if snapshot is None or limit < 1:
             return SearchResult([], tuple(notes), 0, _since(start))
-        clauses = compiled.all_clauses(snapshot.schema, parsed)
+        languages = _languages(snapshot, parsed)
+        clauses = compiled.all_clauses(snapshot.schema, parsed, languages)
         if not clauses:
             if query.strip():
                 notes.append("There is no word in this to search for.")
             return SearchResult([], tuple(notes), 0, _since(start))
         everything = compiled.conjunction(clauses)
-        matcher = self._matcher(snapshot, parsed.wording, stop_words=True)
+        matcher = self._matcher(snapshot, parsed.wording, languages, stop_words=True)
         if sort == "latest" or not matcher.words:
             ids, total = _newest(snapshot, everything, limit)
             hits = self._in_order(list(ids), matcher)
@@ -118,7 +120,9 @@ class Searcher:
             if meaning:
                 scan = self._threads.submit(meaning.nearest, BY_MEANING)
                 near = budget.wait(Stage.MEANING, scan, _MEANING_SHARE) or []
-            strict = compiled.strict_clauses(snapshot.schema, parsed, said=True)
+            strict = compiled.strict_clauses(
+                snapshot.schema, parsed, said=True, languages=languages
+            )
             proposals = self._propose(snapshot, matcher, strict) | proposals
             proposals = _allowed(snapshot, near, strict) | proposals
         ranked = self._rank(proposals, limit, matcher, meaning, now=now, budget=budget)
@@ -146,8 +150,9 @@ class Searcher:
         if snapshot is None or limit < 1:
             return SearchResult([], notes, 0, _since(start))
         wording = _whole_wording(parsed)
-        strict = compiled.strict_clauses(snapshot.schema, parsed, said=False)
-        matcher = self._matcher(snapshot, wording, stop_words=False)
+        languages = _languages(snapshot, parsed)
+        strict = compiled.strict_clauses(snapshot.schema, parsed, said=False, languages=languages)
+        matcher = self._matcher(snapshot, wording, languages, stop_words=False)
         if not matcher.words:
             ids, total = _newest(snapshot, compiled.conjunction(strict), limit)
             hits = self._in_order(list(ids) if strict else [], matcher)
@@ -192,16 +197,18 @@ class Searcher:
         meaning = self._meaning.look(text)
         return meaning, meaning.nearest(BY_MEANING) if meaning else []
 
-    def _matcher(self, snapshot: Snapshot, wording: str, *, stop_words: bool) -> Matcher:
+    def _matcher(
+        self, snapshot: Snapshot, wording: str, languages: Sequence[str], *, stop_words: bool
+    ) -> Matcher:
         """``stop_words`` says whether common words count like any other."""
-        lang = language_of(wording)
+        lang = language(wording) or languages[0]
         tokens = query_tokens(wording)
         says = [stop_words or not is_stop_word(token.word, lang) for token in tokens]
         if not any(says):
             says = [True] * len(tokens)
         words: list[QueryWord] = []
         for token, content in zip(tokens, says, strict=True):
-            terms = variants(token.word)
+            terms = variants(token.word, languages)
             idf = _idf(snapshot, terms) if content else 0.0
             known = not content or _count(snapshot, terms) > 0
             words.append(QueryWord(token.word, terms, idf, known))
@@ -286,6 +293,12 @@ def _hit(post: StoredPost, score: float, lexical: Lexical, cosine: float | None)
 
 def _is_near(hit: Hit) -> bool:
     return hit.coverage >= NEAR_COVERAGE or (hit.cosine or 0.0) >= NEAR_COSINE
+
+
+def _languages(snapshot: Snapshot, query: Query) -> tuple[str, ...]:
+    """The languages whose stems the query's words are looked for in."""
+    asked = [atom.value for group in query.groups for atom in group if atom.part is Part.LANG]
+    return query_languages(_whole_wording(query), (*asked, *snapshot.languages))
 
 
 def _whole_wording(query: Query) -> str:

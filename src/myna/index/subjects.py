@@ -25,18 +25,21 @@ _MOST_LINK_CHARACTERS = 200
 
 
 def subjects_of(
-    body: str, post: Post, tags: Iterable[str], people: Iterable[str] = ()
+    body: str, post: Post, tags: Iterable[str], people: Iterable[str] = (), *, lang: str
 ) -> list[str]:
     """Of a post with the terms ``body`` (as ``terms.index_text`` gives them) and the folded
-    ``tags``; each once. Names of ``people`` whom it speaks to are left out; a bot has none."""
+    ``tags``; each once. Names of ``people`` whom it speaks to are left out; a bot has none.
+    ``lang`` is the language that the post is in ("" for none)."""
     if post.author.is_bot:
         return []
-    text, lang = post.text, post.lang
+    text = post.text
     found = [f"#{tag}" for tag in sorted(tags)]
     if "://" in text:
         found += [address_of(match[1]) for match in _LINK.finditer(text)]
-    silent = _silent(lang.partition("-")[0].lower() if lang else "")
-    names = set(terms.index_text(" ".join(people), lang or "en").split()) if people else ()
+    silent = _silent(lang)
+    names = (
+        set(terms.index_text(" ".join(people), terms.stem_in("", lang)).split()) if people else ()
+    )
     found += [
         term
         for term in body.split(" ")
@@ -67,6 +70,5 @@ def _silent(lang: str) -> frozenset[str]:
     language's own, and what is left of a link's address."""
     words = STOP_WORDS["en"] | STOP_WORDS.get(lang, frozenset())
     said = " ".join(sorted(words))
-    own = ("en", lang) if lang else ("en", "fr")
-    stems = [terms.index_text(said, one) for one in own]
+    stems = [terms.index_text(said, terms.stem_in("", one)) for one in ("en", lang)]
     return frozenset(f"{said} {' '.join(stems)} {_OF_LINKS}".split())

@@ -23,6 +23,7 @@ from myna.index.checkpoint import Checkpoint, add_span, load_checkpoint, save_ch
 from myna.index.locks import lock_folder
 from myna.index.origins import Origins
 from myna.index.schema import VERSION, build_schema, document
+from myna.index.terms import LANGUAGES
 from myna.post import State, StoredPost
 from myna.telemetry import get_logger
 
@@ -33,6 +34,7 @@ BESIDE = "beside"
 _HEAP_BYTES = 48_000_000
 _RELOAD_SECONDS = 0.02
 _AVERAGE_SECONDS = 60.0
+_LANGUAGE_SHARE = 0.01
 _log = get_logger("index")
 
 
@@ -202,6 +204,8 @@ class Snapshot:
     generation: str
     """Name of its folder."""
     average_words: float
+    languages: tuple[str, ...] = ()
+    """Languages with stems that a fair share of the posts is in."""
 
 
 class TextReader:
@@ -216,6 +220,7 @@ class TextReader:
         self._next_reload = 0.0
         self._next_average = 0.0
         self._average = 1.0
+        self._languages: tuple[str, ...] = ()
 
     def snapshot(self) -> Snapshot | None:
         """The latest commit, at most 20 ms old; None while there is no index."""
@@ -228,6 +233,7 @@ class TextReader:
             searcher = self._index.searcher()
             if time.monotonic() >= self._next_average:
                 self._average = _average_words(searcher)
+                self._languages = _languages(searcher)
                 self._next_average = time.monotonic() + _AVERAGE_SECONDS
             return Snapshot(
                 searcher,
@@ -236,6 +242,7 @@ class TextReader:
                 self._checkpoint.store_id,
                 self._checkpoint.generation,
                 self._average,
+                self._languages,
             )
 
     def _reload(self) -> None:
@@ -266,3 +273,11 @@ def _average_words(searcher: tantivy.Searcher) -> float:
         return 1.0
     result = searcher.aggregate(tantivy.Query.all_query(), {"words": {"avg": {"field": "words"}}})
     return max(1.0, float(result["words"]["value"] or 1.0))
+
+
+def _languages(searcher: tantivy.Searcher) -> tuple[str, ...]:
+    """The languages that at least one post in a hundred is in, the most frequent first."""
+    counts = {lang: searcher.doc_freq("lang", lang) for lang in LANGUAGES}
+    least = max(1.0, searcher.num_docs * _LANGUAGE_SHARE)
+    present = [lang for lang, count in counts.items() if count >= least]
+    return tuple(sorted(present, key=lambda lang: -counts[lang]))

@@ -65,6 +65,14 @@ def addresses_of(raw: Mapping[str, Any]) -> Iterator[str]:
     return (one for one in found if isinstance(one, str) and one.startswith(("http:", "https:")))
 
 
+def hashtags_of(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Hashtags that the record has: the text need not show them."""
+    found = [one.get("name") for one in _objects(raw.get("tags"))]
+    for facet in _objects(raw.get("facets")):
+        found += [one.get("tag") for one in _objects(facet.get("features"))]
+    return (one for one in found if isinstance(one, str))
+
+
 def _media(raw: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from _objects(raw.get("media"))
     yield from _objects(raw.get("media_attachments"))
