@@ -1,0 +1,485 @@
+"""Kill, cut and fill: the real processes under load, and what survives.
+
+    python -m evals.faults --kills 200 [--seed 1] [--rate 200] [--json OUT]
+
+Starts PostgreSQL, a source that writes events and notes what was acknowledged, the index, embed
+and web roles, in a home of their own (on a small disk in memory where mounting is allowed), then
+again and again kills one of them, all of them, PostgreSQL or one of its workers with SIGKILL,
+cuts bytes off an index file or fills the disk, at random moments. Each time: what ended is started
+again, a search must find the newest acknowledged post, and the store is compared with what the
+acknowledged events come to. At the end every post is compared, and the index with the store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from evals.bench import percentile, print_table
+from evals.fault_stream import (
+    NAME,
+    expected,
+    kind,
+    read_acknowledged,
+    target,
+    uri,
+    version,
+    word,
+)
+from evals.instance import ROOT, free_port
+from myna.db.engine import open_database
+from myna.db.posts import load_cursor, store_id
+from myna.errors import MynaError
+from myna.index.check import check_text
+from myna.post import Kind
+from myna.settings import Settings
+
+FAULTS = {
+    "source": 3,
+    "index": 3,
+    "embed": 2,
+    "web": 2,
+    "postmaster": 3,
+    "backend": 3,
+    "tree": 3,
+    "cut": 2,
+    "disk": 1,
+}
+"""Kinds, by how often."""
+DISK_BYTES = 900_000_000
+SERVING_LIMIT_S = 60.0
+_CHECKED_EVENTS = 4_000
+_FULL_SECONDS = 1.5
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of all faults."""
+
+    kills: int = 0
+    events: int = 0
+    """Acknowledged in all."""
+    lost: int = 0
+    """Acknowledged, and not so in the store, or not found at the end."""
+    doubled: int = 0
+    resurrected: int = 0
+    """Shown by a search, or live in the store, though the deletion was acknowledged before."""
+    searches: int = 0
+    index_agrees: bool = False
+    restart_s: float = 0.0
+    """The longest, from the kill to a search that finds the newest acknowledged post."""
+    restarts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    skipped: list[str] = field(default_factory=list)
+
+
+class Tree:
+    """Myna's processes over one home; what ends is started again by ``watch``."""
+
+    def __init__(self, home: Path, place: Path, rate: float) -> None:
+        """``place`` is a folder on a disk that never fills, for logs and acknowledgements."""
+        self.home = home
+        self._place = place
+        self.acknowledged = place / "acknowledged"
+        self.port = free_port()
+        self.settings = Settings(home=home, database_url=SecretStr(""), demo=False)
+        environment = {name: value for name, value in os.environ.items() if "MYNA_" not in name}
+        self._env = environment | {
+            "MYNA_HOME": str(home),
+            "MYNA_PORT": str(self.port),
+            "MYNA_MODEL_URL": "http://127.0.0.1:9/v1",  # nothing is asked
+            "MYNA_DEMO": "0",
+        }
+        stream = [str(self.acknowledged), "--rate", str(rate)]
+        self._commands = {
+            "index": ["-m", "myna", "serve", "--role", "index"],
+            "source": ["-m", "evals.fault_stream", *stream],
+            "web": ["-m", "myna", "serve", "--role", "web"],
+            "embed": ["-m", "myna", "serve", "--role", "embed"],
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._down = False
+        self._stopped = threading.Event()
+        self._mutex = threading.Lock()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def start(self) -> None:
+        """Start all, and watch over them."""
+        self._thread.start()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(0.1):
+            with self._mutex:
+                if not self._down:
+                    self._revive()
+
+    def _revive(self) -> None:
+        for name, command in self._commands.items():
+            process = self.processes.get(name)
+            if process is None or process.poll() is not None:
+                with (self._place / f"{name}.log").open("ab") as output:
+                    self.processes[name] = subprocess.Popen(
+                        [sys.executable, *command],
+                        cwd=ROOT,
+                        env=self._env,
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                        start_new_session=True,
+                    )
+
+    def kill(self, name: str) -> None:
+        """SIGKILL for one role."""
+        with suppress(KeyError, ProcessLookupError):
+            self.processes[name].kill()
+
+    def postgres(self) -> list[psutil.Process]:
+        """Every PostgreSQL process of this home, the postmaster first."""
+        found: list[psutil.Process] = []
+        place = str(self.settings.database_dir.resolve())
+        for process in psutil.process_iter(["name"]):
+            with suppress(psutil.Error, OSError):
+                if process.info["name"] == "postgres" and process.cwd() == place:
+                    found.append(process)
+        return sorted(found, key=lambda one: one.pid)
+
+    def kill_all(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """SIGKILL for everything at once, then ``meanwhile``; the watch starts all again."""
+        with self._mutex:
+            self._down = True
+            for process in self.processes.values():
+                process.kill()
+            for process in self.postgres():
+                with suppress(psutil.Error):
+                    process.kill()
+            for process in self.processes.values():
+                process.wait()
+            meanwhile()
+            self._down = False
+
+    def stop(self, *names: str) -> None:
+        """SIGTERM for these roles (all, where none is named), for good."""
+        with self._mutex:
+            for name in names or tuple(self._commands):
+                self._commands.pop(name, None)
+                process = self.processes.pop(name, None)
+                if process:
+                    process.terminate()
+                    try:
+                        process.wait(20)
+                    except subprocess.TimeoutExpired:
+                        process.kill()
+
+    def end(self) -> None:
+        """Leave nothing running."""
+        self._stopped.set()
+        self.stop()
+        for process in self.postgres():
+            with suppress(psutil.Error):
+                process.kill()
+
+
+class Judge:
+    """Searches and compares."""
+
+    def __init__(self, tree: Tree, outcome: Outcome, luck: random.Random) -> None:
+        self._tree = tree
+        self._outcome = outcome
+        self._luck = luck
+
+    def search(self, query: str) -> list[str] | None:
+        """URIs that the app finds; None while it does not answer. Deleted ones are counted."""
+        before = read_acknowledged(self._tree.acknowledged)
+        url = f"http://127.0.0.1:{self._tree.port}/api/search"
+        try:
+            answer = httpx2.get(url, params={"q": query, "limit": 20}, timeout=5)
+        except httpx2.HTTPError:
+            return None
+        if not answer.is_success:
+            return None
+        hits = [hit["post"]["uri"] for hit in answer.json()["hits"]]
+        self._outcome.searches += 1
+        self._outcome.doubled += len(hits) - len(set(hits))
+        for hit in hits:
+            number = int(hit[1:])
+            if number < before and version(number, before) is None:
+                self._outcome.resurrected += 1
+        return hits
+
+    def wait_until_serving(self, acknowledged: int) -> float:
+        """Seconds until a search finds the newest of these events' live posts."""
+        began = time.monotonic()
+        newest = next(
+            number
+            for number in range(acknowledged - 1, -1, -1)
+            if kind(number) is Kind.CREATE and version(number, acknowledged + 40) is not None
+        )
+        while time.monotonic() - began < SERVING_LIMIT_S:
+            if uri(newest) in (self.search(word(newest)) or ()):
+                return time.monotonic() - began
+            time.sleep(0.03)
+        self._outcome.lost += 1
+        return SERVING_LIMIT_S
+
+    def look_around(self) -> None:
+        """Search for what is deleted, and for what many posts say."""
+        acknowledged = read_acknowledged(self._tree.acknowledged)
+        for _ in range(3):
+            number = target(self._luck.randrange(max(1, acknowledged)))
+            self.search(word(number))
+        self.search(self._luck.choice(["winter market", "the silver forest", "copper engine"]))
+
+    def compare(self, start: int) -> None:
+        """The store against what the events from ``start`` on come to."""
+        database = open_database(self._tree.settings)
+        try:
+            acknowledged = read_acknowledged(self._tree.acknowledged)
+            with database.begin() as conn:
+                conn.execute(text("set transaction isolation level repeatable read"))
+                state = load_cursor(conn, NAME)
+                rows = conn.execute(text("select uri, state, text from posts order by id desc"))
+                upto = int(state.cursor) if state else 0
+                found: dict[str, str | None] = {}
+                for row in rows:
+                    number = int(row.uri[1:])
+                    if number < start - 200:
+                        break
+                    self._outcome.doubled += row.uri in found
+                    found[row.uri] = row.text if row.state == "live" else None
+        finally:
+            database.dispose()
+        self._outcome.lost += max(0, acknowledged - upto)
+        for name, wanted in expected(start, upto).items():
+            if name not in found or (wanted is not None and found[name] != wanted):
+                self._outcome.lost += 1
+            elif wanted is None and found[name] is not None:
+                self._outcome.resurrected += 1
+
+    def compare_index(self) -> None:
+        """Every document and vector against the store, once all is followed."""
+        settings = self._tree.settings
+        database = open_database(settings)
+        try:
+            with database.begin() as conn:
+                store = str(store_id(conn))
+            found = [check_text(database, settings.index_dir, store)]
+        finally:
+            database.dispose()
+        self._outcome.index_agrees = all(one.agrees for one in found)
+        for one in found:
+            self._outcome.lost += len(one.missing) + len(one.stale)
+            self._outcome.doubled += len(one.doubled)
+            self._outcome.resurrected += len(one.extra)
+            print(f"{one.part}: {one.in_store:,} posts, {one.in_index:,} in it")
+
+
+def cut_something(home: Path, luck: random.Random) -> None:
+    """Cut bytes off the end of one of the newest files of the index."""
+    files = [path for path in (home / "index").rglob("*") if path.is_file()]
+    files = [path for path in files if path.suffix != ".lock" and path.stat().st_size]
+    files.sort(key=lambda path: path.stat().st_mtime)
+    if files:
+        victim = luck.choice(files[-12:])
+        size = victim.stat().st_size
+        os.truncate(victim, max(0, size - luck.randint(1, min(size, 5_000))))
+
+
+def fill_disk(home: Path) -> None:
+    """Leave not a byte free for a while."""
+    filler = home / "filler"
+    with suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"\0" * 1_000_000)
+    with suppress(OSError), filler.open("ab", buffering=0) as file:
+        while True:
+            file.write(b"\0")
+    time.sleep(_FULL_SECONDS)
+    filler.unlink()
+
+
+def strike(tree: Tree, fault: str, luck: random.Random) -> None:
+    """One fault."""
+    if fault in tree.processes:
+        tree.kill(fault)
+    elif fault in ("postmaster", "backend"):
+        found = tree.postgres()
+        if found:
+            with suppress(psutil.Error):
+                (found[0] if fault == "postmaster" else luck.choice(found[1:] or found)).kill()
+    elif fault == "tree":
+        tree.kill_all()
+    elif fault == "cut":
+        tree.kill_all(lambda: cut_something(tree.home, luck))
+    elif fault == "disk":
+        fill_disk(tree.home)
+
+
+def run(
+    kills: int,
+    *,
+    seed: int = 1,
+    rate: float = 200,
+    seconds_per_kill: float = 1.5,
+    faults: dict[str, int] | None = None,
+) -> Outcome:
+    """Strike ``kills`` times; ``seconds_per_kill`` is the longest quiet time before each."""
+    luck, outcome = random.Random(seed), Outcome()
+    weights = dict(faults or FAULTS)
+    place = Path(tempfile.mkdtemp(prefix="myna-faults-"))
+    disk = place / "disk"
+    disk.mkdir()
+    mounted = _mount(disk)
+    if not mounted and weights.pop("disk", None):
+        outcome.skipped.append("disk: a small disk of its own cannot be mounted here")
+    home = disk / "home" if mounted else place / "home"
+    home.mkdir(mode=0o711)
+    home.parent.chmod(0o711)
+    tree = Tree(home, place, rate)
+    judge = Judge(tree, outcome, luck)
+    try:
+        tree.start()
+        _wait(lambda: read_acknowledged(tree.acknowledged) > 100)
+        judge.wait_until_serving(read_acknowledged(tree.acknowledged))
+        kinds = list(weights)
+        for number in range(kills):
+            time.sleep(luck.uniform(0.05, seconds_per_kill))
+            judge.look_around()
+            # The first strikes are of each kind once, so that a short run has seen them all.
+            fault = (
+                kinds[number]
+                if number < len(kinds)
+                else luck.choices(kinds, list(weights.values()))[0]
+            )
+            acknowledged = read_acknowledged(tree.acknowledged)
+            began = time.monotonic()
+            strike(tree, fault, luck)
+            if fault == "disk":
+                began = time.monotonic()  # it serves again once there is room again
+            outcome.kills += 1
+            judge.wait_until_serving(acknowledged)
+            seconds = time.monotonic() - began
+            outcome.restarts[fault].append(seconds)
+            judge.compare(max(0, acknowledged - _CHECKED_EVENTS))
+            print(f"{number + 1:>4} {fault:<11}{seconds:6.2f} s  {_verdict(outcome)}", flush=True)
+        _finish(tree, judge, outcome)
+    finally:
+        tree.end()
+        if mounted:
+            subprocess.run(["umount", "-l", str(disk)], check=False)
+        shutil.rmtree(place, ignore_errors=True)
+    outcome.restart_s = max((max(each) for each in outcome.restarts.values()), default=0.0)
+    return outcome
+
+
+def _finish(tree: Tree, judge: Judge, outcome: Outcome) -> None:
+    """Let the followers come to the end, then compare everything."""
+    tree.stop("source")
+    outcome.events = read_acknowledged(tree.acknowledged)
+    judge.wait_until_serving(outcome.events)
+    _wait(lambda: _all_followed(tree))
+    judge.compare(0)
+    tree.stop()
+    judge.compare_index()
+
+
+def _all_followed(tree: Tree) -> bool:
+    from myna.index.checkpoint import load_checkpoint
+
+    database = open_database(tree.settings)
+    try:
+        with database.begin() as conn:
+            last = conn.execute(text("select last_seq from change_counter")).scalar_one()
+    finally:
+        database.dispose()
+    names = ("text.json", "vectors.json")
+    found = [load_checkpoint(tree.settings.index_dir / name) for name in names]
+    return all(one is not None and one.seq >= last for one in found)
+
+
+def _wait(condition: Callable[[], bool], limit_s: float = 300.0) -> None:
+    limit = time.monotonic() + limit_s
+    while time.monotonic() < limit:
+        with suppress(MynaError):
+            if condition():
+                return
+        time.sleep(0.1)
+    raise TimeoutError("The processes do not come up. Their logs are beside the home.")
+
+
+def _mount(folder: Path) -> bool:
+    """Whether ``folder`` is now a small disk of its own (in memory; root alone may)."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
+    with suppress(OSError):
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+    return False
+
+
+def _verdict(outcome: Outcome) -> str:
+    return f"lost {outcome.lost}, doubled {outcome.doubled}, resurrected {outcome.resurrected}"
+
+
+def main() -> int:
+    """Run, print the table, and fail where anything was lost, doubled or came back."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seconds-per-kill", type=float, default=1.5, help="longest pause")
+    parser.add_argument("--rate", type=float, default=200, help="events a second")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", help="one kind of fault alone: " + ", ".join(FAULTS))
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    arguments = parser.parse_args()
+    outcome = run(
+        arguments.kills,
+        seed=arguments.seed,
+        rate=arguments.rate,
+        seconds_per_kill=arguments.seconds_per_kill,
+        faults={arguments.only: 1} if arguments.only else None,
+    )
+    print()
+    print_table(
+        [
+            {
+                "fault": name,
+                "times": len(seconds),
+                "restart_p50_s": percentile(seconds, 0.5),
+                "restart_max_s": max(seconds),
+            }
+            for name, seconds in outcome.restarts.items()
+        ]
+    )
+    print(
+        f"\n{outcome.kills} faults, {outcome.events:,} events, {outcome.searches:,} searches: ",
+        end="",
+    )
+    print(f"{_verdict(outcome)}, index agrees: {outcome.index_agrees}")
+    for line in outcome.skipped:
+        print(line)
+    if arguments.json:
+        figures: dict[str, Any] = asdict(outcome)
+        arguments.json.write_text(json.dumps(figures, indent=2))
+    sound = outcome.index_agrees and not (outcome.lost or outcome.doubled or outcome.resurrected)
+    return 0 if sound else 1
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    sys.exit(main())
