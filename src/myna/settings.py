@@ -77,6 +77,10 @@ class Settings(BaseSettings):
     """Gigabytes (10^9 bytes) that posts may take in database and index; the oldest go first.
     Default 0: no limit."""
 
+    purge_hours: float = Field(default=24, ge=0)
+    """Hours within which a deleted post's text is physically gone from the disk: from the index's
+    files, the vectors, the tables and their log. Default 24; 0: only when `myna index purge` runs."""
+
     log_level: str = "info"
     """debug, info, warning or error. Posts, names and prompts are not logged at info or above."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -89,6 +90,35 @@ def check(
         _print(found, mended)
     if not all(one.agrees for one in found):
         raise typer.Exit(1)
+
+
+@index.command()
+def purge() -> None:
+    """Make deleted posts go from the disk for good, now.
+
+    Works while Myna runs. The tables can be neither read nor written while they are written anew:
+    some seconds for a million posts. Myna does this by itself within MYNA_PURGE_HOURS.
+    """
+    from rich.console import Console
+
+    from myna.cli.children import stop_with_parent
+    from myna.index.purge import purge as purge_all
+
+    if parent := os.environ.get("MYNA_PARENT"):
+        stop_with_parent(int(parent))
+        os.nice(19)
+    console = Console(stderr=True)
+    with _opened() as (settings, db):
+        done = purge_all(db, settings.index_dir, lambda what: console.print(f"{what} …"))
+    print(
+        f"Purged: {done.deletions:,} deleted or replaced documents from the text index "
+        f"({done.text_s:.1f} s), the tables ({done.store_s:.1f} s)."
+    )
+    if not done.store.log:
+        print(
+            "PostgreSQL's write-ahead log and its archives and backups are not Myna's to purge: "
+            "its own checkpoints and your retention of them decide."
+        )
 
 
 def _compare(settings: Settings, db: Database) -> list[Comparison]:
