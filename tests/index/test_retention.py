@@ -51,6 +51,15 @@ def test_old_posts_go_from_search_then_from_the_store(posts: World) -> None:
     assert apply_horizon(posts.db, OLD, GO) == 0
 
 
+def test_an_index_made_anew_is_up_to_date_though_the_last_rows_are_gone(posts: World) -> None:
+    apply_horizon(posts.db, OLD, GO)
+    posts.follow()
+    remove_expired(posts.db, posts.folder, GO)
+    (posts.folder / "text.json").unlink()
+    posts.follow(vectors=False)
+    assert posts.searcher.status().lag == 0
+
+
 def test_what_went_does_not_come_back_by_a_replay(posts: World) -> None:
     apply_horizon(posts.db, OLD, GO)
     posts.follow()

@@ -78,6 +78,8 @@ class Follower:
         if changes:
             self._writer.write([*changes, *stale], parents)
             self._read = changes[-1].seq
+        if len(changes) < _BATCH_CHANGES:  # the last numbers may be of rows that are gone
+            self._read = max(self._read, last)
         if self._has_news() and self._due(self._read >= last):
             self._commit()
         return bool(changes)
