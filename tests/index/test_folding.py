@@ -41,6 +41,7 @@ from myna.index.folding import MAX_TERM_CHARACTERS, fold, fold_characters
         ("۲۰۲۶", "2026"),
         ("ラーメン", "らーめん"),
         ("ﾗｰﾒﾝ", "ラーメン"),
+        ("圖書館", "图书馆"),
         ("Łódź", "lodz"),
         ("co\u00adoperate", "cooperate"),
         ("l’installation", "installation"),

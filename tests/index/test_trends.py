@@ -127,7 +127,7 @@ def test_tags_links_and_networks(rising: Callable[..., TrendsResult]) -> None:
     ]
     found = rising(*posts)
     assert [trend.kind for trend in found.trends] == ["tag"]
-    assert {"#flood", "example.org/flood"} <= set(found.trends[0].subjects)
+    assert {"#Flood", "example.org/flood"} <= set(found.trends[0].subjects)
     assert rising(network="other").posts == 0
     assert rising(network="test").trends == found.trends
 

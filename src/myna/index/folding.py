@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from importlib import resources
 
 MAX_TERM_CHARACTERS = 64
 
@@ -32,8 +33,13 @@ _MARKS = re.compile(
     "|[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]"  # Hebrew points
     "|[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06dc\u06df-\u06ed]"  # Arabic vowels and hamza
 )
-_HIRAGANA = str.maketrans(
-    {chr(kana): chr(kana - 0x60) for kana in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
+_KANA = {chr(kana): chr(kana - 0x60) for kana in (*range(0x30A1, 0x30F7), 0x30FD, 0x30FE)}
+"""Katakana → hiragana."""
+_TRADITIONAL, _SIMPLIFIED = (
+    resources.files("myna.index").joinpath("simplified.txt").read_text("utf-8").split()
+)
+_CHARACTERS = str.maketrans(
+    _KANA | dict(zip(_TRADITIONAL, _SIMPLIFIED, strict=True))  # whence they are is in NOTICE
 )
 _HALF_WIDTH = re.compile("[\uff66-\uff9f]+")
 _COMPOSED = re.compile(
@@ -46,7 +52,7 @@ def fold(word: str) -> str:
     if word.isascii() and word.isalnum():
         return word.lower()[:MAX_TERM_CHARACTERS]
     folded = unicodedata.normalize("NFKD", word).casefold().translate(_LETTERS)
-    folded = unicodedata.normalize("NFC", _MARKS.sub("", folded)).translate(_HIRAGANA)
+    folded = unicodedata.normalize("NFC", _MARKS.sub("", folded)).translate(_CHARACTERS)
     if "'" in folded:
         folded = _ELISION.sub("", folded).removesuffix("'s").replace("'", "")
     return folded[:MAX_TERM_CHARACTERS]
@@ -54,11 +60,11 @@ def fold(word: str) -> str:
 
 def fold_characters(run: str) -> tuple[str, list[int] | None]:
     """A run of a script without spaces, folded character by character: composed, half-width kana
-    made full, katakana as hiragana. The list says where in ``run`` each character begins, and then
+    made full, katakana as hiragana, Chinese simplified. The list says where in ``run`` each character begins, and then
     where it ends; None where they stand at the same places."""
     folded = unicodedata.normalize("NFC", run)
     if len(folded) == len(run) and not _HALF_WIDTH.search(folded):
-        return folded.translate(_HIRAGANA), None
+        return folded.translate(_CHARACTERS), None
     parts: list[str] = []
     starts: list[int] = []
     for match in _COMPOSED.finditer(run):
@@ -69,4 +75,4 @@ def fold_characters(run: str) -> tuple[str, list[int] | None]:
         # Several syllables may stand in one piece of single jamo: each gets its share of it.
         width = match.end() - match.start()
         starts.extend(match.start() + width * at // len(part) for at in range(len(part)))
-    return "".join(parts).translate(_HIRAGANA), [*starts, len(run)]
+    return "".join(parts).translate(_CHARACTERS), [*starts, len(run)]

@@ -29,7 +29,6 @@ MAX_CONTEXT_CHARACTERS = 600
 
 _MENTION = re.compile(r"(?<![\w@])@(\w(?:[\w.\-]*\w)?(?:@\w[\w.\-]*\w)?)")
 _ADDRESSED = re.compile(r"\s*@?([^\s:,@]{2,40}):(?=\s)")
-_TAG = re.compile(rf"(?<![\w&/#＃])[#＃]({terms.TAG})")
 
 
 def build_schema() -> tantivy.Schema:
@@ -137,4 +136,4 @@ def tags_of(text: str) -> set[str]:
     """Folded hashtags of a text, without #."""
     if "#" not in text and "＃" not in text:
         return set()
-    return {terms.fold(match[1]) for match in _TAG.finditer(text)} - {""}
+    return {terms.fold(match[1]) for match in terms.TAGS.finditer(text)} - {""}

@@ -23,7 +23,7 @@ from myna.index.stopwords import STOP_WORDS
 
 __all__ = ["LANGUAGES", "VERSION", "Token", "fold"]
 
-VERSION = 2
+VERSION = 3
 """Of the analysis: an index made with another version is rebuilt."""
 
 _CACHE_WORDS = 100_000
@@ -94,6 +94,8 @@ _WORD = re.compile(
 )
 TAG = rf"[\w{_JOINED}][\w{_JOINED}'’\-]*"
 """Pattern of a hashtag behind its #."""
+TAGS = re.compile(rf"(?<![\w&/#＃])[#＃]({TAG})")
+"""Hashtags of a text."""
 _DRAWING = re.compile(f"[\ufe0e\ufe0f{_TONES}]")
 _APOSTROPHE = re.compile("['’ʼ]")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")

@@ -27,7 +27,7 @@ from myna.index.rising import (
     rise,
     topics,
 )
-from myna.index.terms import tokenize
+from myna.index.terms import TAGS, fold, tokenize
 from myna.index.text import TextReader
 from myna.index.traffic import Said, Span, Traffic
 from myna.post import StoredPost
@@ -325,9 +325,17 @@ def _kind(subject: str) -> Kind:
 
 
 def _written(subject: str, examples: Sequence[StoredPost]) -> str:
-    """A subject as its posts write it: a word is a stem in the index."""
-    if _kind(subject) != "word":
+    """A subject as its posts write it: a word is a stem in the index, a tag is folded."""
+    if _kind(subject) == "link":
         return subject
+    if _kind(subject) == "tag":
+        tags = Counter(
+            match[1]
+            for stored in examples
+            for match in TAGS.finditer(stored.post.text)
+            if fold(match[1]) == subject[1:]
+        )
+        return f"#{tags.most_common(1)[0][0]}" if tags else subject
     forms = Counter(
         stored.post.text[token.start : token.end]
         for stored in examples
