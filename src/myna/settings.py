@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     model_threads: int = Field(default=0, ge=0)
     """Threads of the local model server. Default 0: the number of cores that this process may use."""
 
+    embedder: str = ""
+    """Folder of the model that makes vectors (manifest.json, model.onnx, tokenizer.json). Default:
+    the one in the package. After a change the old vectors serve until the new ones are made."""
+
     demo: bool = True
     """Load and replay the demo network (Ubuntu IRC). Default on."""
 

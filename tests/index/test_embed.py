@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from myna.errors import ModelFileError
-from myna.index.embed import FOLDER, OnnxEmbedder
+from myna.index.embed import FOLDER, OnnxEmbedder, open_embedder
 
 
 def test_like_meanings_are_near(embedder: OnnxEmbedder) -> None:
@@ -41,7 +42,25 @@ def test_damaged_files_are_refused(tmp_path: Path) -> None:
     with (folder / "model.onnx").open("r+b") as file:
         file.seek(1_000_000)
         file.write(b"xxxx")
-    with pytest.raises(ModelFileError, match="Install Myna again"):
+    with pytest.raises(ModelFileError, match="Put them there again"):
         OnnxEmbedder(folder).embed(["a"])
     with pytest.raises(ModelFileError):
         _ = OnnxEmbedder(tmp_path / "nowhere").name
+
+
+def test_an_embedder_of_a_folder(embedder: OnnxEmbedder, tmp_path: Path) -> None:
+    """Pooling and what is put before a question are the manifest's to say."""
+    folder = tmp_path / "other"
+    shutil.copytree(FOLDER, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest |= {"name": "other", "pooling": "cls", "question_prefix": "query: "}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    other = open_embedder(str(folder))
+    assert other.name.startswith("other-")
+    assert not np.allclose(other.embed(["a warm mat"]), embedder.embed(["a warm mat"]))
+    asked = other.embed_question("a warm mat")
+    assert asked == pytest.approx(other.embed(["query: a warm mat"])[0])
+    assert np.linalg.norm(asked) == pytest.approx(1, abs=1e-5)
+    with pytest.raises(ModelFileError, match="MYNA_EMBEDDER"):
+        open_embedder(str(tmp_path / "nowhere"))
+    assert open_embedder("").name == embedder.name

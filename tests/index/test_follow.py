@@ -10,15 +10,11 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
-
 from myna.db.posts import last_seq
 from myna.errors import DatabaseError, StorageError
-from myna.index import embedding
 from myna.index.checkpoint import load_checkpoint, save_checkpoint
-from myna.index.embedding import EmbedFollower
 from myna.index.follow import Follower, follow
-from myna.index.vectors import RECORD, Kind
+from myna.index.vectors import Kind
 from myna.settings import Settings
 from tests.index.world import World, make_post
 
@@ -68,26 +64,6 @@ def test_a_deleted_parent_leaves_its_replies(world: World) -> None:
     assert Kind.CONTEXT not in cosines(world, "zanzibar", "2")
 
 
-def test_the_newest_posts_have_vectors_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "_EMBED_CHANGES", 4)
-    world.add(
-        *(make_post(str(n), f"post about subject number {n}") for n in range(20)), index=False
-    )
-    follower = EmbedFollower(world.db, world.folder, world.embedder)
-    follower.step()
-    world.follow(vectors=False)
-    assert cosines(world, "subject", "19")
-    assert not cosines(world, "subject", "1")
-    assert world.searcher.status().coverage == pytest.approx(0.2)
-    world.add(make_post("20", "post about something quite new"), index=False)
-    follower.step()
-    assert cosines(world, "subject", "20")
-    follower.catch_up()
-    follower.close()
-    assert cosines(world, "subject", "1")
-    assert world.searcher.status().coverage == 1.0
-
-
 def test_changes_between_commit_and_checkpoint_are_taken_in_once(world: World) -> None:
     world.add(make_post("1", "mount the image"))
     before = load_checkpoint(world.folder / "text.json")
@@ -122,29 +98,6 @@ def test_an_index_that_is_ahead_of_the_store_is_made_again(world: World) -> None
     world.follow()
     assert world.searcher.status().indexed_seq == 1
     assert world.search("image") == ["1"]
-
-
-def test_a_torn_vector_log_is_mended_without_starting_over(world: World) -> None:
-    world.add(*(make_post(str(n), f"post number {n} about disks") for n in range(30)))
-    checkpoint = load_checkpoint(world.folder / "vectors.json")
-    assert checkpoint is not None
-    path = world.folder / checkpoint.generation
-    os.truncate(path, path.stat().st_size - 3 * RECORD.itemsize - 5)
-    embedded: list[str] = []
-
-    class Counting:
-        name = world.embedder.name
-        dimensions = world.embedder.dimensions
-
-        def embed(self, texts: list[str]):
-            embedded.extend(texts)
-            return world.embedder.embed(texts)
-
-    follower = EmbedFollower(world.db, world.folder, Counting())  # type: ignore[arg-type]
-    follower.catch_up()
-    follower.close()
-    assert len(embedded) == 4
-    assert world.searcher.status().vectors == 30
 
 
 def test_a_follower_waits_for_an_absent_store() -> None:

@@ -40,7 +40,7 @@ def ask(
 
     from myna.answer.answer import Answerer
     from myna.db.engine import open_database
-    from myna.index.embed import OnnxEmbedder
+    from myna.index.embed import open_embedder
     from myna.index.search import Searcher
     from myna.models.chat import open_model
 
@@ -51,7 +51,7 @@ def ask(
         if not settings.model_url:
             _local_model(settings, stack)
         model = open_model(settings)
-        searcher = Searcher(db, settings.index_dir, embedder=OnnxEmbedder())
+        searcher = Searcher(db, settings.index_dir, embedder=open_embedder(settings.embedder))
         answerer = Answerer(db, searcher, model)
         show = _collect if as_json else _stream
         outcome = anyio.run(show, answerer, question, language)

@@ -43,7 +43,7 @@ def search(
     All parts of the query must hold; write -- before a query that begins with a dash.
     """
     from myna.db.engine import open_database
-    from myna.index.embed import OnnxEmbedder
+    from myna.index.embed import open_embedder
     from myna.index.search import Searcher
     from myna.settings import load_settings
     from myna.telemetry import configure_logging
@@ -52,7 +52,7 @@ def search(
     configure_logging("warning")
     db = open_database(settings)
     try:
-        searcher = Searcher(db, settings.index_dir, embedder=OnnxEmbedder())
+        searcher = Searcher(db, settings.index_dir, embedder=open_embedder(settings.embedder))
         text = " ".join(query)
         result = searcher.search(text, limit=limit, sort=sort.value)
         behind = searcher.status().lag

@@ -62,6 +62,7 @@ def _state(settings: Settings) -> dict[str, Any]:
                 "documents": index.documents,
                 "vectors": index.vectors,
                 "coverage": index.coverage,
+                "remade": index.remade,
             },
             "model": {
                 "name": model.name,
@@ -107,13 +108,21 @@ def _processes(settings: Settings) -> dict[str, dict[str, Any]]:
     return {}
 
 
+def _remade(index: dict[str, Any]) -> str:
+    share = index["remade"]
+    return "" if share is None else f"; the new embedder has made {share:.0%}"
+
+
 def _rows(state: dict[str, Any]) -> list[tuple[str, str]]:
     index, model = state["index"], state["model"]
     rows = [
         ("posts", f"{state['posts']:,} by {state['authors']:,} authors"),
         *((f"  {name}", f"{count:,}") for name, count in state["networks"].items()),
         ("index", f"{index['documents']:,} posts, {index['lag']:,} changes behind"),
-        ("vectors", f"{index['vectors']:,} ({index['coverage']:.0%} of the posts)"),
+        (
+            "vectors",
+            f"{index['vectors']:,} ({index['coverage']:.0%} of the posts)" + _remade(index),
+        ),
         ("model", f"{model['name']}, {'ready' if model['ready'] else 'not running'}"),
         ("database", state["database"]["kind"]),
     ]

@@ -31,6 +31,7 @@ __all__ = [
     "list_sources",
     "load_cursor",
     "read_changes",
+    "read_engaged",
     "save_cursor",
     "store_id",
     "which_live",
@@ -46,6 +47,20 @@ _READ_CHANGES = text(
     f"""
     select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
     where p.seq > :after order by p.seq limit :limit
+    """
+)
+
+_READ_ENGAGED = text(
+    f"""
+    select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
+    where p.seq > :after and p.seq <= :to and p.state = 'live' and (
+        p.likes + p.reposts > 0
+        or exists (
+            select from posts r
+            where r.network = p.network and r.reply_to = p.uri and r.state = 'live' and r.id <> p.id
+        )
+    )
+    order by p.seq desc limit :limit
     """
 )
 
@@ -118,6 +133,13 @@ def read_changes(conn: Connection, after: int, limit: int) -> list[StoredPost]:
     A hidden or deleted post comes without text and raw record: the index takes it out.
     """
     return [_stored(row) for row in conn.execute(_READ_CHANGES, {"after": after, "limit": limit})]
+
+
+def read_engaged(conn: Connection, after: int, to: int, limit: int) -> list[StoredPost]:
+    """The newest changes ``(after, to]`` of live posts that somebody liked, reposted or answered,
+    newest first."""
+    rows = conn.execute(_READ_ENGAGED, {"after": after, "to": to, "limit": limit})
+    return [_stored(row) for row in rows]
 
 
 def last_seq(conn: Connection) -> int:

@@ -13,6 +13,9 @@ from pathlib import Path
 
 from myna.errors import StorageError
 
+Spans = tuple[tuple[int, int], ...]
+"""Spans ``(after, to]`` of change numbers, sorted, apart from each other."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -24,10 +27,12 @@ class Checkpoint:
     """The store that was followed."""
     version: str
     """Schema, analysis, embedder: data of another version is not usable."""
-    done: tuple[tuple[int, int], ...] = ()
-    """Spans of change numbers ``(after, to]`` that are in, sorted, apart from each other."""
+    done: Spans = ()
+    """Spans of change numbers that are in."""
     records: int = 0
     """Records of a log that were durable then; fewer in the file say that it was damaged since."""
+    embedder: str = ""
+    """Which one makes the vectors, as the setting names it."""
 
     @property
     def seq(self) -> int:
@@ -46,6 +51,7 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
             version=str(data["version"]),
             done=done,
             records=int(data["records"]),
+            embedder=str(data.get("embedder", "")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -76,9 +82,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         ) from error
 
 
-def add_span(
-    spans: tuple[tuple[int, int], ...], after: int, to: int
-) -> tuple[tuple[int, int], ...]:
+def covered(spans: Spans) -> int:
+    """How many numbers are in."""
+    return sum(to - after for after, to in spans)
+
+
+def add_span(spans: Spans, after: int, to: int) -> Spans:
     """``spans`` with ``(after, to]`` among them; spans that touch become one."""
     if after >= to:
         return spans
@@ -91,9 +100,7 @@ def add_span(
     return tuple(merged)
 
 
-def newest_gap(
-    spans: tuple[tuple[int, int], ...], last: int, longest: int
-) -> tuple[int, int] | None:
+def newest_gap(spans: Spans, last: int, longest: int) -> tuple[int, int] | None:
     """The newest span ``(after, to]`` up to ``last`` that is not in ``spans``, at most ``longest``
     numbers long; None when nothing is missing."""
     to = last

@@ -1,6 +1,9 @@
-"""Sentence vectors: the seam, and the encoder that ships in the package.
+"""Sentence vectors: the seam, and encoders in ONNX: the one that ships in the package, or any other.
 
-``tools/make_embedder.py`` makes the files under ``embedder/``; their SHA-256 is in the manifest.
+``tools/make_embedder.py`` makes the files under ``embedder/``. An embedder is a folder with
+``model.onnx``, ``tokenizer.json`` and ``manifest.json``: ``name``, ``dimensions``, ``sha256`` of the
+two files, and, where they differ from the package's, ``pooling`` (``mean`` or ``cls``), ``output``
+(name of the model's output) and ``question_prefix`` (what it wants before a question).
 """
 
 from __future__ import annotations
@@ -44,14 +47,38 @@ class Embedder(Protocol):
         """(texts, dimensions) float32, each row of length 1. Thread-safe."""
         ...
 
+    def embed_question(self, text: str) -> np.ndarray:
+        """(dimensions,) float32 of length 1: what to compare texts with."""
+        ...
+
 
 def vectors_version(embedder: Embedder) -> str:
     """What vectors must have been made by to be compared with this embedder's."""
-    return f"1-{embedder.name}"
+    return f"2-{embedder.name}"
+
+
+def open_embedder(setting: str) -> OnnxEmbedder:
+    """The embedder that ``MYNA_EMBEDDER`` names: a folder, or the package's own where it is empty.
+
+    Raises:
+        ModelFileError: there is none in that folder.
+    """
+    if not setting:
+        return OnnxEmbedder()
+    embedder = OnnxEmbedder(Path(setting).expanduser())
+    try:
+        _ = (embedder.name, embedder.dimensions)
+    except (ModelFileError, KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"MYNA_EMBEDDER: there is no embedder in {setting}. Name a folder with manifest.json, "
+            "model.onnx and tokenizer.json, or leave it empty for the one in the package."
+        ) from error
+    return embedder
 
 
 class OnnxEmbedder:
-    """MiniLM in int8 on the CPU: 1.3 ms a question and 600 short posts a second on one core.
+    """An encoder on the CPU. The package's, MiniLM in int8, takes 1.3 ms for a question and makes
+    600 short posts a second on one core.
 
     Loaded at the first use (0.1 s, 60 MB). One text at a time: padding a batch to one length
     costs more than batching saves on a CPU.
@@ -87,14 +114,26 @@ class OnnxEmbedder:
             ModelFileError: the model's files are missing or are not the pinned ones.
         """
         session, tokenizer = self._load()
+        wanted = {one.name for one in session.get_inputs()}
+        output, first_only = self._manifest.get("output", "hidden"), self._pools_first
         rows = np.zeros((len(texts), self.dimensions), np.float32)
         for row, text in enumerate(texts):
             ids = np.array([tokenizer.encode(text[:MAX_CHARACTERS]).ids], np.int64)
             feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-            hidden: Any = session.run(["hidden"], feed)[0]
-            mean = hidden[0].mean(axis=0)
-            rows[row] = mean / max(float(np.linalg.norm(mean)), 1e-9)
+            if "token_type_ids" in wanted:
+                feed["token_type_ids"] = np.zeros_like(ids)
+            hidden: Any = session.run([output], feed)[0]
+            pooled = hidden[0][0] if first_only else hidden[0].mean(axis=0)
+            rows[row] = pooled / max(float(np.linalg.norm(pooled)), 1e-9)
         return rows
+
+    def embed_question(self, text: str) -> np.ndarray:
+        """(dimensions,) float32 of length 1: what to compare texts with. Thread-safe."""
+        return self.embed([self._manifest.get("question_prefix", "") + text])[0]
+
+    @property
+    def _pools_first(self) -> bool:
+        return self._manifest.get("pooling", "mean") == "cls"
 
     def _load(self) -> tuple[onnxruntime.InferenceSession, Tokenizer]:
         with self._loading:
@@ -128,6 +167,7 @@ class OnnxEmbedder:
         return session, tokenizer
 
     def _missing(self) -> ModelFileError:
+        cure = "Install Myna again." if self._folder == FOLDER else "Put them there again."
         return ModelFileError(
-            f"The embedder's files in {self._folder} are missing or damaged. Install Myna again."
+            f"The embedder's files in {self._folder} are missing or damaged. {cure}"
         )

@@ -1,78 +1,227 @@
 """Vectors for the store's posts, by a process that never delays the words.
 
-Vectors take time, so the newest posts get theirs first and the past is filled in behind them.
+Vectors take time, so the newest posts get theirs first, and among them those that somebody liked
+or answered; the past is filled in behind them. With another embedder, the vectors are made anew
+beside the old ones, which serve until the new ones have come as far.
 """
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
+import shutil
 import threading
 import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from myna.db.engine import Database, open_database
-from myna.db.posts import get_parents, last_seq, read_changes, store_id
-from myna.errors import StorageError
+from myna.db.posts import get_parents, last_seq, read_changes, read_engaged, store_id
+from myna.errors import ModelFileError
 from myna.index.checkpoint import (
     Checkpoint,
+    Spans,
     add_span,
+    covered,
     load_checkpoint,
     newest_gap,
     save_checkpoint,
 )
-from myna.index.embed import Embedder, OnnxEmbedder, vectors_version
+from myna.index.embed import Embedder, open_embedder, vectors_version
 from myna.index.follow import follow, stale_replies
 from myna.index.locks import lock_folder
+from myna.index.meaning import NEXT, SERVING
 from myna.index.passages import pieces
-from myna.index.vectors import PostVectors, VectorLog
+from myna.index.vectors import Kind, PostVectors, VectorStore
 from myna.post import State, StoredPost
 from myna.settings import Settings
 from myna.telemetry import get_logger
 
 _EMBED_CHANGES = 64
+_ENGAGED_AHEAD = 2_048
+"""So many of the newest changes that wait are looked through for posts that people took note of."""
+_MAINTAIN_SECONDS = 1.0
+_HOUR_SECONDS = 3600.0
 _log = get_logger("index")
 
 
-class EmbedFollower:
-    """Store → vector log, newest first. One thread owns it."""
+class Generation:
+    """The vectors of one embedder, and how far they have come. One thread owns it."""
 
-    def __init__(self, db: Database, folder: Path, embedder: Embedder) -> None:
+    def __init__(self, file: Path, checkpoint: Checkpoint, embedder: Embedder) -> None:
+        self._file = file
+        self._embedder = embedder
+        self.checkpoint = checkpoint
+        self.store = VectorStore(file.parent / checkpoint.generation, embedder.dimensions)
+        self._engaged: Spans = ()
+        if self.store.appended < checkpoint.records:
+            self.store.lost = True
+        self._look_for_loss()
+        save_checkpoint(file, self.checkpoint)
+
+    def step(self, conn: Connection, last: int, *, after: int = 0) -> bool:
+        """Embed changes behind number ``after`` that have no vectors yet, the newest first; whether
+        there were any.
+
+        Raises:
+            DatabaseError, StorageError, ModelFileError.
+        """
+        self._look_for_loss()
+        done = self.checkpoint.done
+        gap = newest_gap(done, last, _EMBED_CHANGES)
+        if gap is None or gap[1] <= after:
+            return False
+        if self._step_engaged(conn, last, after, gap):
+            return True
+        start, end = max(gap[0], after), gap[1]
+        changes = [post for post in read_changes(conn, start, end - start) if post.seq <= end]
+        stale = [post for post in stale_replies(conn, changes) if self._has(post.seq)]
+        self._embed(conn, [*changes, *stale])
+        self._save(add_span(done, start, end))
+        return True
+
+    def _step_engaged(
+        self, conn: Connection, last: int, after: int, newest: tuple[int, int]
+    ) -> bool:
+        """Where much waits, first those of the newest that people took note of."""
+        looked = self._engaged
+        for start, end in self.checkpoint.done:
+            looked = add_span(looked, start, end)
+        gap = newest_gap(looked, last, _ENGAGED_AHEAD)
+        if gap is None:
+            return False
+        start, end = max(gap[0], after, newest[1] - _ENGAGED_AHEAD), gap[1]
+        if end - start <= _EMBED_CHANGES:
+            return False
+        posts = read_engaged(conn, start, end, _EMBED_CHANGES)
+        if len(posts) == _EMBED_CHANGES:
+            start = posts[-1].seq - 1
+        self._engaged = add_span(self._engaged, start, end)
+        self._embed(conn, posts)
+        return bool(posts)
+
+    def _embed(self, conn: Connection, posts: Sequence[StoredPost]) -> None:
+        parents = get_parents(conn, posts)
+        made = (self._vectors(post, parents.get(post.id)) for post in posts)
+        self.store.append([vectors for vectors in made if vectors is not None])
+
+    def _vectors(self, post: StoredPost, parent: StoredPost | None) -> PostVectors | None:
+        """None where the latest vectors are of the same text: a like changes nothing here."""
+        wanted = pieces(post, parent) if post.state is State.LIVE else ()
+        digest = _digest(wanted)
+        latest = self.store.run(post.id)
+        if latest is not None and (latest["digest"], latest["count"]) == (digest, len(wanted)):
+            return None
+        posted = int(post.posted_at.timestamp())
+        if not wanted:
+            return PostVectors(post.id, post.seq, posted=posted)
+        kinds = tuple(kind for kind, _ in wanted)
+        vectors = self._embedder.embed([text for _, text in wanted])
+        return PostVectors(post.id, post.seq, kinds, vectors, posted, digest)
+
+    def _has(self, seq: int) -> bool:
+        return any(after < seq <= to for after, to in self.checkpoint.done)
+
+    def _look_for_loss(self) -> None:
+        if self.store.lost:
+            _log.warning("some vectors were damaged and are made again")
+            self.store.lost = False
+            self._engaged = ()
+            self._save(())
+
+    def _save(self, done: Spans) -> None:
+        self.checkpoint = replace(self.checkpoint, done=done, records=self.store.appended)
+        save_checkpoint(self._file, self.checkpoint)
+
+    def move(self, file: Path) -> None:
+        """Keep the checkpoint under another name from now on; what it named before is let go."""
+        save_checkpoint(file, self.checkpoint)
+        self._file.unlink(missing_ok=True)
+        self._file = file
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self.store.close()
+
+
+class EmbedFollower:
+    """Store → vectors. One thread owns it."""
+
+    def __init__(
+        self,
+        db: Database,
+        folder: Path,
+        embedder: Embedder,
+        *,
+        setting: str = "",
+        purge_hours: float = 24.0,
+        open_other: Callable[[str], Embedder] = open_embedder,
+    ) -> None:
+        """``setting`` is what ``embedder`` was opened from; ``open_other`` opens the one that the
+        vectors were made with before. With ``purge_hours`` 0 nothing is purged of itself."""
         self._db = db
         self._folder = folder
-        self._embedder = embedder
-        self._file = folder / "vectors.json"
+        self._purge_seconds = purge_hours * _HOUR_SECONDS if purge_hours else math.inf
+        self._maintain_at = 0.0
         self._lock = lock_folder(folder, "vectors")
         with db.begin() as conn:
             store, last = str(store_id(conn)), last_seq(conn)
-        version = vectors_version(embedder)
-        found = load_checkpoint(self._file)
-        usable = (
-            found is not None
-            and (found.store_id, found.version) == (store, version)
-            and (not found.done or found.done[-1][1] <= last)
-        )
-        if found is not None and usable:
-            self._checkpoint = found
-            try:
-                self._log = VectorLog(folder / found.generation)
-            except StorageError as error:
-                _log.warning("vectors are made anew", reason=str(error))
-                usable = False
-        self._made: dict[int, int] = {}
-        if not usable:
-            self._start_over(store, version)
-        elif self._log.count < self._checkpoint.records:
-            _log.warning("the end of the vectors was damaged and is made again")
-            self._made = self._log.made_from()
-            self._checkpoint = replace(self._checkpoint, done=(), records=self._log.count)
+        fresh = Checkpoint("", store, vectors_version(embedder), embedder=setting)
+        self._next: Generation | None = None
+        self._news = last
+        """With two generations, the old one takes in only what comes after this change."""
+        found = self._usable(SERVING, store, last)
+        if found is not None and found.version != fresh.version:
+            old = self._open_old(found, open_other)
+            if old is not None:
+                _log.info("vectors are made anew by another embedder", name=embedder.name)
+                self._serving = self._open(SERVING, found, old)
+                self._next = self._open(NEXT, self._usable(NEXT, store, last) or fresh, embedder)
+                if self._next.checkpoint.version != fresh.version:
+                    self._next.close()
+                    self._next = self._open(NEXT, fresh, embedder)
+                self._clean()
+                return
+            found = None
+        (folder / NEXT).unlink(missing_ok=True)
+        self._serving = self._open(SERVING, found or fresh, embedder)
+        self._clean()
 
-    def _start_over(self, store: str, version: str) -> None:
-        for old in self._folder.glob("vectors-*.log"):
-            old.unlink(missing_ok=True)
-        self._checkpoint = Checkpoint(f"vectors-{time.time_ns():x}.log", store, version)
-        self._log = VectorLog(self._folder / self._checkpoint.generation)
-        save_checkpoint(self._file, self._checkpoint)
+    def _usable(self, name: str, store: str, last: int) -> Checkpoint | None:
+        found = load_checkpoint(self._folder / name)
+        if found is None or found.store_id != store or (found.done and found.done[-1][1] > last):
+            return None
+        return found
+
+    def _open_old(
+        self, found: Checkpoint, open_other: Callable[[str], Embedder]
+    ) -> Embedder | None:
+        try:
+            old = open_other(found.embedder)
+            return old if vectors_version(old) == found.version else None
+        except ModelFileError:
+            return None
+
+    def _open(self, name: str, checkpoint: Checkpoint, embedder: Embedder) -> Generation:
+        if not checkpoint.generation:
+            checkpoint = replace(checkpoint, generation=f"vectors-{time.time_ns():x}")
+        return Generation(self._folder / name, checkpoint, embedder)
+
+    def _clean(self) -> None:
+        """Delete the vectors that no checkpoint names."""
+        named = {one.checkpoint.generation for one in self._generations()} | {SERVING, NEXT}
+        for path in self._folder.glob("vectors-*"):
+            if path.name not in named:
+                with suppress(OSError):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _generations(self) -> Iterable[Generation]:
+        return [self._serving] if self._next is None else [self._serving, self._next]
 
     def step(self) -> bool:
         """Embed the newest changes that have no vectors yet; whether there were any.
@@ -80,50 +229,85 @@ class EmbedFollower:
         Raises:
             DatabaseError, StorageError, ModelFileError.
         """
+        self._maintain()
         with self._db.begin() as conn:
-            gap = newest_gap(self._checkpoint.done, last_seq(conn), _EMBED_CHANGES)
-            if gap is None:
-                self._made.clear()
-                return False
-            after, to = gap
-            changes = [post for post in read_changes(conn, after, to - after) if post.seq <= to]
-            stale = [post for post in stale_replies(conn, changes) if self._has(post.seq)]
-            parents = get_parents(conn, [*changes, *stale])
-        missing = [post for post in changes if self._made.get(post.id) != post.seq]
-        self._log.append([self._vectors(post, parents.get(post.id)) for post in [*missing, *stale]])
-        done = add_span(self._checkpoint.done, after, to)
-        self._checkpoint = replace(self._checkpoint, done=done, records=self._log.count)
-        save_checkpoint(self._file, self._checkpoint)
-        return True
+            last = last_seq(conn)
+            if self._next is None:
+                return self._serving.step(conn, last)
+            if self._serving.step(conn, last, after=self._news):
+                return True
+            stepped = self._next.step(conn, last)
+        self._swap_when_ready()
+        return stepped
+
+    def _swap_when_ready(self) -> None:
+        new = self._next
+        if new is None or covered(new.checkpoint.done) < covered(self._serving.checkpoint.done):
+            return
+        new.move(self._folder / SERVING)
+        self._serving.close()
+        self._serving, self._next = new, None
+        self._clean()
+        _log.info("vectors of the new embedder serve from now on")
+
+    def _maintain(self) -> None:
+        if time.monotonic() < self._maintain_at:
+            return
+        self._maintain_at = time.monotonic() + _MAINTAIN_SECONDS
+        for generation in self._generations():
+            generation.store.maintain(purge_seconds=self._purge_seconds)
 
     def catch_up(self) -> None:
         """Embed everything that is committed by now."""
-        while self.step():
+        while self.step() or self._next is not None:
             pass
 
-    def _has(self, seq: int) -> bool:
-        return any(after < seq <= to for after, to in self._checkpoint.done)
+    def compact(self, *, dead_for_hours: float = 0.0) -> int:
+        """Rewrite every file with a vector that died longer ago, and wait for it: after that,
+        vectors of deleted posts are nowhere on the disk. How many files were rewritten.
 
-    def _vectors(self, post: StoredPost, parent: StoredPost | None) -> PostVectors:
-        wanted = pieces(post, parent) if post.state is State.LIVE else ()
-        if not wanted:
-            return PostVectors(post.id, post.seq)
-        vectors = self._embedder.embed([text for _, text in wanted])
-        return PostVectors(post.id, post.seq, tuple(kind for kind, _ in wanted), vectors)
+        Raises:
+            StorageError: the disk is full; the old files serve on.
+        """
+        seconds = dead_for_hours * _HOUR_SECONDS
+        return sum(one.store.compact(dead_for_seconds=seconds) for one in self._generations())
 
     def close(self) -> None:
-        """Let go of the log; another process may then write it."""
-        self._log.close()
+        """Let go of the vectors; another process may then write them."""
+        for generation in self._generations():
+            generation.close()
         os.close(self._lock)
+
+
+def _digest(wanted: Sequence[tuple[Kind, str]]) -> int:
+    """Tells texts apart; 0 for none."""
+    if not wanted:
+        return 0
+    digest = hashlib.blake2b(digest_size=8)
+    for kind, text in wanted:
+        digest.update(b"%d" % kind)
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        digest.update(b"\0")
+    return int.from_bytes(digest.digest(), "little") or 1
 
 
 def run_embedder(settings: Settings, stop: threading.Event) -> None:
     """The role that makes vectors, with what processor time others leave: until ``stop``."""
     yield_processor()
     db = open_database(settings)
-    embedder = OnnxEmbedder()
+    embedder = open_embedder(settings.embedder)
     try:
-        follow(lambda: EmbedFollower(db, settings.index_dir, embedder), stop, "vectors")
+        follow(
+            lambda: EmbedFollower(
+                db,
+                settings.index_dir,
+                embedder,
+                setting=settings.embedder,
+                purge_hours=settings.purge_hours,
+            ),
+            stop,
+            "vectors",
+        )
     finally:
         db.dispose()
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from myna.errors import ModelFileError
 from myna.index.checkpoint import Checkpoint, load_checkpoint
-from myna.index.embed import Embedder, vectors_version
+from myna.index.embed import Embedder, open_embedder, vectors_version
 from myna.index.vectors import Kind, VectorReader, Vectors
 from myna.telemetry import get_logger
 
+SERVING = "vectors.json"
+"""Checkpoint of the vectors that are searched."""
+NEXT = "vectors-next.json"
+"""Checkpoint of those that another embedder makes meanwhile."""
 _log = get_logger("index")
 
 
@@ -23,9 +28,11 @@ class Meaning:
     vectors: Vectors
     query: np.ndarray
 
-    def nearest(self, count: int) -> list[int]:
-        """Ids of the nearest posts."""
-        return self.vectors.scan(self.query, count)
+    def nearest(
+        self, count: int, *, since: datetime | None = None, until: datetime | None = None
+    ) -> list[int]:
+        """Ids of the nearest posts, of those posted from ``since`` on and before ``until``."""
+        return self.vectors.scan(self.query, count, since=since, until=until)
 
     def cosines(self, post: int) -> dict[Kind, float]:
         """The best cosine of each kind of a post's vectors."""
@@ -39,6 +46,7 @@ class MeaningReader:
         self._folder = folder
         self._store = store
         self._embedder = embedder
+        self._before: Embedder | None = None
         self._reader: VectorReader | None = None
 
     def look(self, text: str) -> Meaning | None:
@@ -47,7 +55,8 @@ class MeaningReader:
         Raises:
             ModelFileError: the encoder's files are damaged; it is not asked again.
         """
-        embedder = self._embedder
+        checkpoint = self.checkpoint() if self._embedder else None
+        embedder = self._embedder_of(checkpoint) if checkpoint else None
         vectors = self.vectors() if embedder else None
         if embedder is None or vectors is None or not vectors.posts:
             return None
@@ -58,20 +67,30 @@ class MeaningReader:
         if self._embedder:
             self._embed(self._embedder, "ready")
 
+    def _embedder_of(self, checkpoint: Checkpoint) -> Embedder | None:
+        """What the vectors were made by: the embedder that is set, or the one before it, while the
+        new one's vectors are made. None where that one is not there any more."""
+        if self._embedder is None or checkpoint.version == vectors_version(self._embedder):
+            return self._embedder
+        if self._before is None or vectors_version(self._before) != checkpoint.version:
+            try:
+                self._before = open_embedder(checkpoint.embedder)
+            except ModelFileError:
+                return None
+        return self._before if vectors_version(self._before) == checkpoint.version else None
+
     def _embed(self, embedder: Embedder, text: str) -> np.ndarray:
         try:
-            return embedder.embed([text])[0]
+            return embedder.embed_question(text)
         except ModelFileError as error:
             _log.warning("search by words alone", reason=str(error))
             self._embedder = None
             raise
 
-    def checkpoint(self) -> Checkpoint | None:
-        """How far the vectors have come; None where those that there are cannot be used."""
-        checkpoint = load_checkpoint(self._folder / "vectors.json")
+    def checkpoint(self, name: str = SERVING) -> Checkpoint | None:
+        """How far the vectors have come; None where there are none of this store."""
+        checkpoint = load_checkpoint(self._folder / name)
         if checkpoint is None or checkpoint.store_id != self._store:
-            return None
-        if self._embedder and checkpoint.version != vectors_version(self._embedder):
             return None
         return checkpoint
 

@@ -58,6 +58,8 @@ class IndexStatus:
     """Posts that have vectors."""
     coverage: float
     """Share (0 to 1) of the store's changes that the embedder has seen to."""
+    remade: float | None = None
+    """The same of vectors that another embedder makes, which will serve then; None: it makes none."""
 
     @property
     def lag(self) -> int:

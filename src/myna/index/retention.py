@@ -88,7 +88,7 @@ def remove_expired(db: Database, folder: Path, stop: threading.Event) -> int:
         while free and not stop.is_set():
             followed = [
                 load_checkpoint(folder / name)
-                for name in ("text.json", "vectors.json")
+                for name in ("text.json", "vectors.json", "vectors-next.json")
                 if (folder / name).exists()
             ]
             with db.begin() as conn:

@@ -22,9 +22,10 @@ from myna.db.posts import get_parents, get_posts, last_seq, store_id
 from myna.errors import DatabaseError
 from myna.index import compile as compiled
 from myna.index.budget import Budget, Stage
+from myna.index.checkpoint import Checkpoint, covered
 from myna.index.embed import Embedder
 from myna.index.language import language
-from myna.index.meaning import Meaning, MeaningReader
+from myna.index.meaning import NEXT, Meaning, MeaningReader
 from myna.index.query import SAID, Part, Query, parse
 from myna.index.rank import Candidate, Lexical, Matcher, QueryWord, likeliest, rank
 from myna.index.results import Hit, IndexStatus, Reranker, SearchResult, without_copies
@@ -177,14 +178,14 @@ class Searcher:
             last = last_seq(conn)
         snapshot = self._snapshot()
         vectors = self._meaning.vectors()
-        checkpoint = self._meaning.checkpoint()
-        seen = sum(to - after for after, to in checkpoint.done) if checkpoint else 0
+        checkpoint, coming = self._meaning.checkpoint(), self._meaning.checkpoint(NEXT)
         return IndexStatus(
             indexed_seq=snapshot.seq if snapshot else 0,
             last_seq=last,
             documents=snapshot.searcher.num_docs if snapshot else 0,
             vectors=vectors.posts if vectors is not None else 0,
-            coverage=min(1.0, seen / last) if last else 1.0,
+            coverage=_share(checkpoint, last),
+            remade=_share(coming, last) if coming else None,
         )
 
     def _snapshot(self) -> Snapshot | None:
@@ -347,6 +348,12 @@ def _idf(snapshot: Snapshot, terms: Sequence[str]) -> float:
     """BM25's idf of a word, by its commonest form."""
     posts, with_it = snapshot.searcher.num_docs, _count(snapshot, terms)
     return math.log(1 + max(0.0, posts - with_it + 0.5) / (with_it + 0.5))
+
+
+def _share(checkpoint: Checkpoint | None, last: int) -> float:
+    """Share of the store's changes that a checkpoint covers."""
+    seen = covered(checkpoint.done) if checkpoint else 0
+    return min(1.0, seen / last) if last else 1.0
 
 
 def _since(start: float) -> float:

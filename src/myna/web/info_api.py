@@ -76,6 +76,11 @@ class IndexView(BaseModel):
     lag: int = Field(description="Changes that are stored and not indexed yet.")
     vectors: int
     coverage: float = Field(description="Share of the posts that have a vector, 0 to 1.")
+    remade: float | None = Field(
+        default=None,
+        description="After a change of `MYNA_EMBEDDER`: share of the posts that have a vector of "
+        "the new one. The old vectors serve until then.",
+    )
 
 
 class DatabaseView(BaseModel):
@@ -165,6 +170,7 @@ async def status(parts: Ready) -> StatusView:
             lag=index.lag,
             vectors=index.vectors,
             coverage=index.coverage,
+            remade=index.remade,
         ),
         model=await _model(parts.model),
         database=DatabaseView(kind=parts.db.kind),

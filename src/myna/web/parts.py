@@ -67,14 +67,19 @@ def open_parts(settings: Settings) -> Callable[[], Parts]:
     The rooms below are imported here: the server listens before their libraries are loaded.
     """
     from myna.answer.answer import Answerer
-    from myna.index.embed import OnnxEmbedder
+    from myna.index.embed import open_embedder
     from myna.index.search import Searcher
     from myna.index.trends import Trends
     from myna.models.chat import open_model
 
     db = open_database(settings)
     try:
-        searcher = Searcher(db, settings.index_dir, embedder=OnnxEmbedder(), seconds=SEARCH_SECONDS)
+        searcher = Searcher(
+            db,
+            settings.index_dir,
+            embedder=open_embedder(settings.embedder),
+            seconds=SEARCH_SECONDS,
+        )
         searcher.warm_up()
         trends = Trends(db, settings.index_dir)
         model = open_model(settings)
