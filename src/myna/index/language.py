@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import unicodedata
 from collections.abc import Callable, Collection
 from functools import cache, lru_cache
 from pathlib import Path
@@ -30,11 +29,7 @@ MIN_VOTE = 1.2
 VOTE_LEAD = 2.0
 """How many times the second language's weight that has to be."""
 
-_EDGES = "".join(
-    chr(code)
-    for code in (*range(0x21, 0x3000), *range(0x3001, 0x3004), *range(0x3008, 0x3020))
-    if unicodedata.category(chr(code))[0] in "PS"
-)
+_EDGES = "!\"#$%&'()*+,-.:;<=>?[]_{|}~…“”„«»‹›‘’¿¡·•–—。、，！？؟،"
 _NOT_PROSE = re.compile(r"[\d/\\_=<>{}|~@`:]")
 """Addresses, handles, code, paths, emoji names, versions: they are in no language."""
 _INSIDE = re.compile(r"[^\w\u0300-\u0dff]+")

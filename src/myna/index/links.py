@@ -6,6 +6,7 @@ import re
 
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.\-]*://")
 _HOST_END = re.compile(r"[/?#\\]")
+_INNER_DOT = re.compile(r"\w\.\w")
 _LATIN_END = re.compile(r"\.([a-z0-9\-]+)[^\x00-\x7f][^.]*$")
 """Where words of a script without spaces are joined to an address."""
 _TOP_LEVEL = (
@@ -46,7 +47,7 @@ def _readable(label: str) -> str:
 def domains_of(text: str) -> set[str]:
     """Hosts of a text's links, and the domains above each: help.ubuntu.com and ubuntu.com."""
     domains: set[str] = set()
-    for match in _LINK.finditer(text) if "." in text else ():
+    for match in _LINK.finditer(text) if _INNER_DOT.search(text) else ():
         labels = fold_domain(match.group()).split(".")
         domains.update(".".join(labels[start:]) for start in range(max(1, len(labels) - 1)))
     return domains - {""}
