@@ -19,6 +19,7 @@ from myna.db.posts import apply_events
 from myna.index.embed import Embedder, OnnxEmbedder
 from myna.index.embedding import EmbedFollower
 from myna.index.follow import Follower
+from myna.index.rerank import LateInteraction
 from myna.index.search import Searcher
 from myna.post import Author, Event, Kind, Post
 from myna.settings import Settings
@@ -107,7 +108,10 @@ def temporary_bench() -> Iterator[Bench]:
         db = open_database(settings)
         try:
             embedder = OnnxEmbedder()
-            yield Bench(settings, db, Searcher(db, settings.index_dir, embedder=embedder), embedder)
+            searcher = Searcher(
+                db, settings.index_dir, embedder=embedder, reranker=LateInteraction(embedder)
+            )
+            yield Bench(settings, db, searcher, embedder)
         finally:
             db.dispose()
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from myna.errors import DatabaseError, ModelFileError
 from myna.index.budget import Budget, Stage
 from myna.index.embed import OnnxEmbedder
-from myna.index.results import Hit
+from myna.index.results import Asked, Hit
 from myna.index.search import Searcher
 from tests.index.world import NOW, World, make_post, uris
 
@@ -111,8 +111,8 @@ class Backwards:
         self.asked: list[tuple[str, int, float]] = []
         self.tired = False
 
-    def rerank(self, question: str, hits: Sequence[Hit], seconds_left: float) -> list[Hit] | None:
-        self.asked.append((question, len(hits), seconds_left))
+    def rerank(self, asked: Asked, hits: Sequence[Hit], seconds_left: float) -> list[Hit] | None:
+        self.asked.append((asked.text, len(hits), seconds_left))
         return None if self.tired else list(reversed(hits))
 
 

@@ -7,7 +7,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.index.passages import MAX_PARTS, parts, pieces, sentences
+from myna.index.passages import MAX_PARTS, parts, pieces, sentences, windows
 from myna.index.vectors import Kind
 from tests.index.world import make_post, stored
 
@@ -29,6 +29,25 @@ def test_sentences_hold_all_words_in_order(text: str) -> None:
     spans = sentences(text)
     assert all(text[start:end].strip() == text[start:end] != "" for start, end in spans)
     assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
+
+
+def test_windows_overlap_by_a_sentence() -> None:
+    text = "One two three. Four five six. Seven eight nine. Ten."
+    assert [text[start:end] for start, end in windows(text, 6)] == [
+        "One two three. Four five six.",
+        "Four five six. Seven eight nine.",
+        "Seven eight nine. Ten.",
+    ]
+    assert windows("", 6) == []
+
+
+@given(st.text(alphabet="ab. \n!", max_size=500), st.integers(1, 20))
+def test_windows_leave_no_sentence_out(text: str, words: int) -> None:
+    spans = windows(text, words)
+    assert all(
+        any(first <= start and end <= last for first, last in spans)
+        for start, end in sentences(text)
+    )
 
 
 def test_a_long_post_is_embedded_in_parts_too() -> None:

@@ -23,11 +23,13 @@ Idf = Callable[[str], float]
 
 SUPPORTED_SHARE = 0.75
 """Least share of a sentence's new words, weighed, that its post must have."""
-ANSWERABLE = 10.55
+ANSWERABLE = 11.25
 """Least confidence in the best hit at which the model is asked at all."""
 _MIDDLING = 0.45
 _NEARNESS_IN_SCORE = 20.0
 """What a cosine of 1 adds to a hit's score (index/rank)."""
+_UNREAD = 0.7
+"""Added where the re-ranker had no time: it moves the best hit ahead of the others."""
 TOPIC_SHARE = 0.6
 """Least share of all of a sentence's words, those of the question among them."""
 REPLY_WEIGHT = 0.6
@@ -118,7 +120,8 @@ def confidence(hits: Sequence[Hit], question: str, idf: Idf) -> float:
     second = hits[1].score if len(hits) > 1 else best.score
     asked = sum(idf(term) for term in set(content_terms(question)))
     return (
-        3.6 * near
+        (_UNREAD if best.likeness is None else 0.0)
+        + 3.6 * near
         + 2.5 * best.coverage
         + 4.4 * (best.score - second) / max(score, 1.0)
         + 2.7 * math.log(max(score, 1.0))

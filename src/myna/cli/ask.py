@@ -41,6 +41,7 @@ def ask(
     from myna.answer.answer import Answerer
     from myna.db.engine import open_database
     from myna.index.embed import open_embedder
+    from myna.index.rerank import LateInteraction
     from myna.index.search import Searcher
     from myna.models.chat import open_model
 
@@ -51,7 +52,10 @@ def ask(
         if not settings.model_url:
             _local_model(settings, stack)
         model = open_model(settings)
-        searcher = Searcher(db, settings.index_dir, embedder=open_embedder(settings.embedder))
+        embedder = open_embedder(settings.embedder)
+        searcher = Searcher(
+            db, settings.index_dir, embedder=embedder, reranker=LateInteraction(embedder)
+        )
         answerer = Answerer(db, searcher, model)
         show = _collect if as_json else _stream
         outcome = anyio.run(show, answerer, question, language)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -28,6 +29,16 @@ FOLDER = Path(__file__).parent / "embedder"
 MAX_TOKENS = 192
 """Read of one text; the rest is left out. What is longer has vectors of its parts too."""
 MAX_CHARACTERS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The pieces of words that an encoder reads of a text."""
+
+    spans: Sequence[tuple[int, int]]
+    """Where each piece stands, in code points."""
+    vectors: np.ndarray
+    """(pieces, dimensions) float32, each row of length 1."""
 
 
 class Embedder(Protocol):
@@ -113,23 +124,40 @@ class OnnxEmbedder:
         Raises:
             ModelFileError: the model's files are missing or are not the pinned ones.
         """
-        session, tokenizer = self._load()
-        wanted = {one.name for one in session.get_inputs()}
-        output, first_only = self._manifest.get("output", "hidden"), self._pools_first
         rows = np.zeros((len(texts), self.dimensions), np.float32)
         for row, text in enumerate(texts):
-            ids = np.array([tokenizer.encode(text[:MAX_CHARACTERS]).ids], np.int64)
-            feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-            if "token_type_ids" in wanted:
-                feed["token_type_ids"] = np.zeros_like(ids)
-            hidden: Any = session.run([output], feed)[0]
-            pooled = hidden[0][0] if first_only else hidden[0].mean(axis=0)
+            hidden = self._read(text)[1]
+            pooled = hidden[0] if self._pools_first else hidden.mean(axis=0)
             rows[row] = pooled / max(float(np.linalg.norm(pooled)), 1e-9)
         return rows
 
     def embed_question(self, text: str) -> np.ndarray:
         """(dimensions,) float32 of length 1: what to compare texts with. Thread-safe."""
         return self.embed([self._manifest.get("question_prefix", "") + text])[0]
+
+    def words(self, text: str) -> Words:
+        """The pieces of words of a text, each with its vector of length 1 in its context.
+        Thread-safe.
+
+        Raises:
+            ModelFileError: as ``embed``.
+        """
+        spans, hidden = self._read(text)
+        places = [place for place, (start, end) in enumerate(spans) if end > start]
+        vectors = hidden[places]
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return Words([spans[place] for place in places], vectors / np.maximum(lengths, 1e-9))
+
+    def _read(self, text: str) -> tuple[list[tuple[int, int]], np.ndarray]:
+        """Spans of the tokens (empty for marks of the model's own), their hidden states (n, d)."""
+        session, tokenizer = self._load()
+        encoded = tokenizer.encode(text[:MAX_CHARACTERS])
+        ids = np.array([encoded.ids], np.int64)
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        if any(one.name == "token_type_ids" for one in session.get_inputs()):
+            feed["token_type_ids"] = np.zeros_like(ids)
+        hidden: Any = session.run([self._manifest.get("output", "hidden")], feed)[0]
+        return encoded.offsets, hidden[0]
 
     @property
     def _pools_first(self) -> bool:

@@ -40,6 +40,25 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return spans
 
 
+def windows(text: str, words: int) -> list[tuple[int, int]]:
+    """Spans of neighbouring sentences, each of about ``words`` words at most and beginning with the
+    last sentence of the one before."""
+    spans: list[tuple[int, int]] = []
+    inside: list[tuple[int, int]] = []
+    count = 0
+    for start, end in sentences(text):
+        more = len(text[start:end].split())
+        if inside and count + more > words:
+            spans.append((inside[0][0], inside[-1][1]))
+            inside = inside[-1:]
+            count = len(text[inside[0][0] : inside[0][1]].split())
+        inside.append((start, end))
+        count += more
+    if inside:
+        spans.append((inside[0][0], inside[-1][1]))
+    return spans
+
+
 def parts(text: str) -> list[str]:
     """The pieces of a longer post that get a vector of their own; none for a short one."""
     if len(text) < MIN_SPLIT_CHARACTERS:

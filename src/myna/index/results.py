@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +24,8 @@ class Hit:
     """The best of the whole post and its sentences; None where there are no vectors yet."""
     coverage: float
     """Share (0 to 1) of the question's content words that the post has, weighed by idf."""
+    likeness: float | None = None
+    """How alike the re-ranker found it to the question (0 to 1); None where it did not look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,21 @@ class SearchResult:
     """Stages that were late or broken, without which the search went on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as a re-ranker needs it."""
+
+    text: str
+    idf: Callable[[str], float]
+    """How much a folded word stands out; 0 for one that every post has."""
+    balance: float
+    """What likeness is multiplied by beside words (``rank.Matcher.balance``)."""
+
+
 class Reranker(Protocol):
     """Puts the best hits in a better order, by reading them more closely than ``rank`` does."""
 
-    def rerank(self, question: str, hits: Sequence[Hit], seconds_left: float) -> list[Hit] | None:
+    def rerank(self, asked: Asked, hits: Sequence[Hit], seconds_left: float) -> list[Hit] | None:
         """The same hits, the best first; None where there is no time for it. Called in a thread
         that is not waited for any longer than ``seconds_left`` (infinite without a limit)."""
         ...

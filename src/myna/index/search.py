@@ -28,7 +28,7 @@ from myna.index.language import language
 from myna.index.meaning import NEXT, Meaning, MeaningReader
 from myna.index.query import SAID, Part, Query, parse
 from myna.index.rank import Candidate, Lexical, Matcher, QueryWord, likeliest, rank
-from myna.index.results import Hit, IndexStatus, Reranker, SearchResult, without_copies
+from myna.index.results import Asked, Hit, IndexStatus, Reranker, SearchResult, without_copies
 from myna.index.terms import is_stop_word, query_languages, query_tokens, variants
 from myna.index.text import Snapshot, TextReader
 from myna.post import StoredPost
@@ -163,7 +163,12 @@ class Searcher:
         meaning, near = budget.wait(Stage.MEANING, looking, _MEANING_SHARE) or (None, [])
         proposals = _allowed(snapshot, near, strict) | proposals
         hits = self._rank(proposals, limit, matcher, meaning, now=now, budget=budget)
-        hits = self._reordered(wording, without_copies(hits), budget)
+
+        def idf(word: str) -> float:
+            return _idf(snapshot, variants(word, languages))
+
+        asked = Asked(wording, idf, matcher.balance)
+        hits = self._reordered(asked, without_copies(hits), budget)
         return SearchResult(hits[:limit], notes, len(hits), _since(start), budget.left_out)
 
     def idf(self, term: str) -> float:
@@ -269,11 +274,11 @@ class Searcher:
             for score, one in rank(candidates, now=now, balance=matcher.balance)
         ]
 
-    def _reordered(self, question: str, hits: list[Hit], budget: Budget) -> list[Hit]:
+    def _reordered(self, asked: Asked, hits: list[Hit], budget: Budget) -> list[Hit]:
         """The place of the re-ranker: the best hits in its order, the others behind them."""
         if self._reranker is None or not hits:
             return hits
-        job = self._threads.submit(self._reranker.rerank, question, hits[:RERANKED], budget.left)
+        job = self._threads.submit(self._reranker.rerank, asked, hits[:RERANKED], budget.left)
         best = budget.wait(Stage.RERANKING, job)
         if best is None:
             budget.leave_out(Stage.RERANKING, "no time")

@@ -68,16 +68,19 @@ def open_parts(settings: Settings) -> Callable[[], Parts]:
     """
     from myna.answer.answer import Answerer
     from myna.index.embed import open_embedder
+    from myna.index.rerank import LateInteraction
     from myna.index.search import Searcher
     from myna.index.trends import Trends
     from myna.models.chat import open_model
 
     db = open_database(settings)
     try:
+        embedder = open_embedder(settings.embedder)
         searcher = Searcher(
             db,
             settings.index_dir,
-            embedder=open_embedder(settings.embedder),
+            embedder=embedder,
+            reranker=LateInteraction(embedder),
             seconds=SEARCH_SECONDS,
         )
         searcher.warm_up()
