@@ -19,13 +19,15 @@ from myna.answer.events import (
     Text,
     Turn,
     Unsupported,
+    Usage,
 )
 from myna.db.engine import Database
 from myna.db.posts import apply_events
 from myna.errors import InvalidRequest
 from myna.index.follow import Follower
 from myna.index.search import Searcher
-from myna.models.chat import ChatMessage, Delta, Usage
+from myna.models.chat import ChatMessage, Delta
+from myna.models.chat import Usage as ModelUsage
 from myna.post import Author, Event, Kind, Post
 
 WHEN = datetime(2020, 1, 1, tzinfo=UTC)
@@ -65,7 +67,7 @@ class ScriptedModel:
         self.asked.append(messages)
         for start in range(0, len(self._says), 3):
             yield Delta(self._says[start : start + 3])
-        yield Delta("", Usage(10, 5), "stop")
+        yield Delta("", ModelUsage(10, 5), "stop")
 
     async def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         return sum(len(message.content) for message in messages) // 3
@@ -126,7 +128,7 @@ QUESTION = "How do I mount an ISO image file?"
 def test_sources_come_first_and_a_supported_sentence_is_cited(
     db: Database, searcher: Searcher
 ) -> None:
-    model = ScriptedModel("Use sudo mount -o loop. [3]")
+    model = ScriptedModel("Use sudo mount -o loop. [3]", small=False)
     events = ask(db, searcher, model, QUESTION)
     kinds = [type(event) for event in events]
     assert kinds.index(Sources) < kinds.index(Text)
@@ -143,12 +145,38 @@ def test_sources_come_first_and_a_supported_sentence_is_cited(
 def test_an_unsupported_sentence_is_marked_and_a_post_is_quoted(
     db: Database, searcher: Searcher
 ) -> None:
-    events = ask(db, searcher, ScriptedModel("Use furiusisomount 0.11."), QUESTION)
+    events = ask(db, searcher, ScriptedModel("Use furiusisomount 0.11.", small=False), QUESTION)
     marked = next(event for event in events if isinstance(event, Unsupported))
     text = text_of(events)
     assert text[marked.start : marked.end] == "Use furiusisomount 0.11."
     citation = next(event for event in events if isinstance(event, Citation))
     assert "mount -o loop" in text[citation.start : citation.end]
+
+
+def test_of_a_small_model_only_what_a_post_supports_is_shown(
+    db: Database, searcher: Searcher
+) -> None:
+    says = "Use furiusisomount 0.11. You can use sudo and mount the image with -o loop."
+    events = ask(db, searcher, ScriptedModel(says), QUESTION)
+    text = text_of(events)
+    quoted, said = text.split("\n\n")
+    assert "“mount it with sudo mount -o loop image.iso /media/iso”" in quoted
+    assert said == "You can use sudo and mount the image with -o loop."
+    spans = [(event.start, event.end) for event in events if isinstance(event, Citation)]
+    assert [text[start:end] for start, end in spans] == [quoted, said]
+    assert not any(isinstance(event, Unsupported) for event in events)
+    assert outcome_of(events) == "answered"
+
+
+def test_what_a_small_model_says_without_support_is_a_decline(
+    db: Database, searcher: Searcher
+) -> None:
+    with db.begin() as conn:  # nothing is left that could be quoted
+        apply_events(conn, [Event(Kind.DELETE, "net", "p2")], now=datetime.now(UTC))
+    events = ask(db, searcher, ScriptedModel("Use furiusisomount 0.11."), QUESTION)
+    assert "furiusisomount" not in text_of(events)
+    assert outcome_of(events) == "declined"
+    assert any(isinstance(event, Notice) and event.code == "no_evidence" for event in events)
 
 
 def test_what_no_post_answers_is_declined_without_the_model(
@@ -171,6 +199,17 @@ def test_small_talk_needs_no_sources(db: Database, searcher: Searcher) -> None:
     assert not model.asked
 
 
+@pytest.mark.parametrize("question", ["why?", "it does not work", "?"])
+def test_what_says_too_little_is_asked_back(
+    db: Database, searcher: Searcher, question: str
+) -> None:
+    model = ScriptedModel("unused")
+    events = ask(db, searcher, model, question)
+    assert "Name the thing" in text_of(events)
+    assert outcome_of(events) == "declined"
+    assert not model.asked
+
+
 def test_a_follow_up_is_understood(db: Database, searcher: Searcher) -> None:
     model = ScriptedModel("It goes to /media/iso.")
     events = ask(db, searcher, model, QUESTION, "Use mount.", "where does it go?")
@@ -183,6 +222,8 @@ def test_a_loop_is_ended(db: Database, searcher: Searcher) -> None:
     events = ask(db, searcher, model, QUESTION)
     assert any(isinstance(event, Notice) and event.code == "repeated" for event in events)
     assert len(text_of(events)) < 200
+    spent = next(event for event in events if isinstance(event, Usage))
+    assert spent.prompt_tokens > 0 and spent.completion_tokens > 0  # although it was cut off
 
 
 def test_a_deleted_post_is_no_source(db: Database, searcher: Searcher) -> None:

@@ -6,14 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.answer.support import (
-    by_evidence,
-    claims_something,
-    confidence,
-    passages,
-    quotable,
-    supporting,
-)
+from myna.answer.support import claims_something, confidence, supporting
 from myna.index.results import Hit
 from tests.answer.posts import a_post, a_source, flat
 
@@ -87,17 +80,18 @@ def test_what_needs_a_post_behind_it(sentence: str, claims: bool) -> None:
     assert claims_something(sentence) is claims
 
 
-def test_a_question_is_no_answer() -> None:
-    asked = a_source(1, "how to change the hostname? anyone", None)
-    reply = a_source(2, "I guess edit /etc/hostname", "how to change the hostname?")
-    fits = by_evidence([asked, reply], "how do I change the hostname?", flat)
-    assert [source.number for _, source, _ in fits] == [2]
-    assert quotable(asked, "how do I change the hostname?", flat)[1] == ""
+def test_whom_a_reply_speaks_to_is_not_what_it_says() -> None:
+    source = a_source(1, "asker: df -h", "what is the command to check free disk space?")
+    question = "Which command shows free disk space?"
+    assert supporting("Use df -h to check it.", question, [source], flat) == (1,)
+    assert supporting("Use asker -h to check it.", question, [source], flat) == ()
 
 
-def test_passages_put_the_best_sentence_first() -> None:
-    text = "Hello all. The printer needs the driver from the vendor. Bye."
-    assert "printer" in passages(text, "Which driver does the printer need?", flat)[0][1]
+def test_the_words_of_the_question_count_where_more_is_asked_of_a_sentence() -> None:
+    source = a_source(1, "settings are stored in the home directory")
+    sentence, question = "Grub settings are stored in the home directory.", "Where is grub stored?"
+    assert supporting(sentence, question, [source], flat) == (1,)
+    assert supporting(sentence, question, [source], flat, topic_share=0.9) == ()
 
 
 def a_hit(score: float, coverage: float, cosine: float | None) -> Hit:

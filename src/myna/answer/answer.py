@@ -1,8 +1,9 @@
 """The loop from a question to its checked answer, as a stream of events.
 
-Search first; the numbered sources are sent before the first word; the text streams as the model
-writes it; each finished sentence is held against the sources. What was sent is never taken back:
-an unsupported sentence is marked, and what follows says so.
+Search first; the numbered sources are sent before the first word. What a large model writes
+streams as it is written; each finished sentence is held against the sources, and an unsupported one
+is marked. A small model is wrong too often for that: the best post is quoted at once, and a sentence
+of the model follows only where the posts support it. What was sent is never taken back.
 """
 
 from __future__ import annotations
@@ -42,46 +43,75 @@ from myna.answer.prompt import (
     small_prompt,
     talk_prompt,
 )
-from myna.answer.question import Talk, language_asked, small_talk, stand_alone
+from myna.answer.question import Talk, language_asked, says_too_little, small_talk, stand_alone
+from myna.answer.quote import best_quotation, copies, shortened
 from myna.answer.sentences import Segmenter, Span
-from myna.answer.support import (
-    ANSWERABLE,
-    by_evidence,
-    claims_something,
-    confidence,
-    supporting,
-)
+from myna.answer.support import ANSWERABLE, TOPIC_SHARE, claims_something, confidence, supporting
 from myna.db.engine import Database
 from myna.errors import InvalidRequest
 from myna.index.search import Searcher
-from myna.models.chat import ChatMessage, ChatModel
+from myna.models.chat import ChatMessage, ChatModel, Delta
 
 HITS = 10
 SEARCH_SECONDS = 1.0
 """For the posts of an answer: more than a search has, for all that is said rests on them."""
-QUOTED_FIT = 0.2
-"""Least fit of a sentence that is quoted in the model's stead."""
-LONGEST_QUOTE = 300
+LONGEST_ASKED = 160
+"""Characters of somebody's question that are shown before the answer to it."""
+SMALL_TOPIC_SHARE = 0.9
+"""As ``TOPIC_SHARE``, for the sentences of a small model: it puts the question's words anywhere."""
+GAP = "\n\n"
 OWN = "myna"
-"""Recorded as the model where no model was asked."""
+"""Recorded as the model where no words of a model are shown."""
+UNUSED = Usage(0, 0)
 
 
 @dataclass
 class _Draft:
-    """The answer so far, its sentences, and whether anything in it rests on a post."""
+    """What the model has written so far, and what is shown of it."""
 
     question: str
     sources: Sequence[Source]
     evidence: Sequence[Source] = ()
     """The posts that the model was shown."""
+    cleaner: Cleaner = field(default_factory=Cleaner)
     segmenter: Segmenter = field(default_factory=Segmenter)
+    shown: str = ""
+    """The answer's text so far; of a large model all that it wrote."""
+    quoted: str = ""
+    said_by_model: bool = False
     supported: int = 0
     said: list[str] = field(default_factory=list)
     repeats: bool = False
+    prompt_tokens: int = 0
+    usage: Usage | None = None
+    """As the model's server tells it, with the last words."""
+    pieces: int = 0
+    finish: str | None = None
 
-    @property
-    def text(self) -> str:
-        return self.segmenter.text
+    def take(self, delta: Delta) -> str:
+        """Note what comes with a piece of the model's text; returns what is new of the text."""
+        if delta.usage:
+            self.usage = Usage(delta.usage.prompt_tokens, delta.usage.completion_tokens)
+        self.pieces += bool(delta.text)
+        self.finish = delta.finish or self.finish
+        return self.cleaner.feed(delta.text)
+
+    def feed(self, text: str, *, last: bool = False) -> list[Span]:
+        """Add to what is written; returns the sentences that it completes."""
+        spans = self.segmenter.feed(text) if text else []
+        spans += self.segmenter.finish() if last else []
+        for span in spans:
+            folded = " ".join(self.sentence(span).casefold().split())
+            self.repeats = self.repeats or (len(folded) > 20 and folded in self.said)
+            self.said.append(folded)
+        return spans
+
+    def sentence(self, span: Span) -> str:
+        return self.segmenter.text[span.start : span.end]
+
+    def spent(self) -> Usage:
+        """The usage; of a model that was cut off, which never told it, one token a piece."""
+        return self.usage or Usage(self.prompt_tokens, self.pieces)
 
 
 class Answerer:
@@ -112,8 +142,14 @@ class Answerer:
                 async for event in events:
                     yield event
             return
-        yield Status("searching")
         alone = stand_alone(conversation)
+        if says_too_little(alone):
+            yield Sources(())
+            yield Text(phrase("too_little", spoken))
+            yield UNUSED
+            yield Done("declined", OWN, PROMPT_VERSION)
+            return
+        yield Status("searching")
         result = await to_thread.run_sync(
             lambda: self._searcher.retrieve(alone, limit=HITS, now=now, seconds=SEARCH_SECONDS)
         )
@@ -128,7 +164,8 @@ class Answerer:
             return
         yield Status("reading")
         draft = _Draft(alone, sources)
-        async with aclosing(self._write(conversation, draft, spoken)) as events:
+        write = self._quote_first if self._model.small else self._write
+        async with aclosing(write(conversation, draft, spoken)) as events:
             async for event in events:
                 yield event
 
@@ -139,10 +176,10 @@ class Answerer:
         yield Sources(())
         if talk == "identity" or self._model.small:
             yield Text(phrase(talk, language))
-            yield Usage(0, 0)
+            yield UNUSED
             yield Done("small_talk", OWN, PROMPT_VERSION)
             return
-        cleaner, usage = Cleaner(), Usage(0, 0)
+        cleaner, usage = Cleaner(), UNUSED
         messages = talk_prompt(question, language)
         async with aclosing(self._model.stream(messages, max_tokens=TALK_TOKENS)) as deltas:
             async for delta in deltas:
@@ -155,46 +192,76 @@ class Answerer:
         yield usage
         yield Done("small_talk", self._model.name, PROMPT_VERSION)
 
-    def _declined(self, language: Language, sources: Sequence[Source]) -> list[AnswerEvent]:
+    def _declined(
+        self,
+        language: Language,
+        sources: Sequence[Source],
+        usage: Usage = UNUSED,
+    ) -> list[AnswerEvent]:
         events: list[AnswerEvent] = [
             Text(phrase("nearest" if sources else "nothing_found", language))
         ]
         events.append(Notice("no_evidence", phrase("nothing_found", language)))
         if sources:
             events.append(Notice("nearest_posts", phrase("nearest_notice", language)))
-        return [*events, Usage(0, 0), Done("declined", OWN, PROMPT_VERSION)]
+        return [*events, usage, Done("declined", OWN, PROMPT_VERSION)]
 
     async def _write(
         self, conversation: Sequence[Turn], draft: _Draft, language: Language
     ) -> AsyncGenerator[AnswerEvent]:
-        model = self._model
+        """What a large model writes, as it writes it, each sentence checked when it is whole."""
         messages, limit = await self._prompt(conversation, draft, language)
         yield Status("writing")
-        cleaner, usage, finish = Cleaner(), Usage(0, 0), None
-        stop = ("\n",) if model.small else ()  # a small model goes on with questions of its own
-        async with aclosing(model.stream(messages, max_tokens=limit, stop=stop)) as deltas:
+        async with aclosing(self._model.stream(messages, max_tokens=limit)) as deltas:
             async for delta in deltas:
-                if delta.usage:
-                    usage = Usage(delta.usage.prompt_tokens, delta.usage.completion_tokens)
-                finish = delta.finish or finish
-                for event in await self._say(draft, cleaner.feed(delta.text)):
+                for event in await self._say(draft, draft.take(delta)):
                     yield event
                 if draft.repeats:
                     break
-        for event in await self._say(draft, cleaner.finish(), last=True):
+        for event in await self._say(draft, draft.cleaner.finish(), last=True):
             yield event
         if draft.repeats:
             yield Notice("repeated", phrase("repeated", language))
-        elif finish == "length":
+        elif draft.finish == "length":
             yield Notice("truncated", phrase("truncated", language))
-        outcome = "answered"
         if not draft.supported:
-            events, quoted = await to_thread.run_sync(self._instead, draft, language)
-            for event in events:
+            for event in await to_thread.run_sync(self._quote, draft, language):
                 yield event
-            outcome = "answered" if quoted else "declined"
-        yield usage
-        yield Done(outcome, model.name, PROMPT_VERSION)
+        if not draft.supported:
+            missing = "unsupported" if draft.shown else "nothing_found"
+            yield Text((GAP if draft.shown else "") + phrase(missing, language))
+            yield Notice("no_evidence", phrase("nothing_found", language))
+        yield draft.spent()
+        outcome = "answered" if draft.supported else "declined"
+        yield Done(outcome, self._model.name, PROMPT_VERSION)
+
+    async def _quote_first(
+        self, conversation: Sequence[Turn], draft: _Draft, language: Language
+    ) -> AsyncGenerator[AnswerEvent]:
+        """The best post word for word; then those sentences of a small model that posts support."""
+        for event in await to_thread.run_sync(self._quote, draft, language):
+            yield event
+        messages, limit = await self._prompt(conversation, draft, language)
+        yield Status("writing")
+        stop = ("\n",)  # a small model goes on with questions of its own
+        async with aclosing(self._model.stream(messages, max_tokens=limit, stop=stop)) as deltas:
+            async for delta in deltas:
+                for span in draft.feed(draft.take(delta)):
+                    for event in await to_thread.run_sync(self._pass, draft, span):
+                        yield event
+                if draft.repeats:
+                    break
+        if draft.finish != "length":  # what was cut in mid-sentence is no sentence
+            for span in draft.feed(draft.cleaner.finish(), last=True):
+                for event in await to_thread.run_sync(self._pass, draft, span):
+                    yield event
+        if draft.supported:
+            yield draft.spent()
+            author = self._model.name if draft.said_by_model else OWN
+            yield Done("answered", author, PROMPT_VERSION)
+            return
+        for event in self._declined(language, draft.sources, draft.spent()):
+            yield event
 
     async def _prompt(
         self, conversation: Sequence[Turn], draft: _Draft, language: Language
@@ -224,56 +291,62 @@ class Answerer:
         while (real := await model.count_tokens(messages)) > budget and estimate > 64:
             estimate = min(estimate - 32, int(estimate * budget / real * 0.95))
             messages = await to_thread.run_sync(pack, estimate)
+        draft.prompt_tokens = real
         return messages, limit
 
     async def _say(self, draft: _Draft, delta: str, *, last: bool = False) -> list[AnswerEvent]:
         """Events of a piece of text: the text, and a span for each sentence that it completes."""
-        if not draft.text:
+        if not draft.shown:
             delta = delta.lstrip()
+        draft.shown += delta
         events: list[AnswerEvent] = [Text(delta)] if delta else []
-        spans = draft.segmenter.feed(delta) if delta else []
-        if last:
-            spans += draft.segmenter.finish()
-        for span in spans:
-            events += await to_thread.run_sync(self._check, draft, span)
+        for span in draft.feed(delta, last=last):
+            sentence = draft.sentence(span)
+            if claims_something(sentence):
+                numbers = await to_thread.run_sync(self._supporting, draft, sentence)
+                mark = Citation(span.start, span.end, numbers) if numbers else None
+                events.append(mark or Unsupported(span.start, span.end))
         return events
 
-    def _check(self, draft: _Draft, span: Span) -> list[AnswerEvent]:
-        sentence = draft.text[span.start : span.end]
-        folded = " ".join(sentence.casefold().split())
-        draft.repeats = draft.repeats or (len(folded) > 20 and folded in draft.said)
-        draft.said.append(folded)
-        if not claims_something(sentence):
+    def _pass(self, draft: _Draft, span: Span) -> list[AnswerEvent]:
+        """A small model's sentence, if a post supports it and it is more than the quotation."""
+        sentence = draft.sentence(span)
+        if draft.repeats or not claims_something(sentence) or copies(sentence, draft.quoted):
             return []
-        numbers = supporting(sentence, draft.question, draft.evidence, self._searcher.idf)
-        if numbers:
-            draft.supported += 1
-            return [Citation(span.start, span.end, numbers)]
-        return [Unsupported(span.start, span.end)]
+        numbers = self._supporting(draft, sentence, SMALL_TOPIC_SHARE)
+        if not numbers:
+            return []
+        draft.said_by_model = True
+        return self._cited(draft, sentence, numbers)
 
-    def _instead(self, draft: _Draft, language: Language) -> tuple[list[AnswerEvent], bool]:
-        """What follows a text of which nothing is supported: the best sentence of the best post,
-        word for word, or that there is no support."""
-        gap = "\n\n" if draft.text else ""
-        found = self._quote(draft)
+    def _supporting(
+        self, draft: _Draft, sentence: str, topic_share: float = TOPIC_SHARE
+    ) -> tuple[int, ...]:
+        numbers = supporting(
+            sentence, draft.question, draft.evidence, self._searcher.idf, topic_share
+        )
+        draft.supported += bool(numbers)
+        return numbers
+
+    def _quote(self, draft: _Draft, language: Language) -> list[AnswerEvent]:
+        """The best sentence of the best post, word for word; nothing where none fits well enough."""
+        found = best_quotation(draft.sources, draft.question, self._searcher.idf)
         if found is None:
-            text = gap + phrase("unsupported" if draft.text else "nothing_found", language)
-            notice = Notice("no_evidence", phrase("nothing_found", language))
-            return [Text(text), notice], False
-        source, quote = found
-        author = source.post.post.author.handle
-        sentence = phrase("wrote", language, author=author, text=quote)
-        start = len(draft.text) + len(gap)
-        return [
-            Text(gap + sentence),
-            Citation(start, start + len(sentence), (source.number,)),
-        ], True
+            return []
+        draft.supported += 1
+        draft.quoted = shortened(found.words)
+        author = found.source.post.post.author.handle
+        said = {"author": author, "text": draft.quoted}
+        sentence = (
+            phrase("answered", language, asked=shortened(found.asked, LONGEST_ASKED), **said)
+            if found.asked
+            else phrase("wrote", language, **said)
+        )
+        return self._cited(draft, sentence, (found.source.number,))
 
-    def _quote(self, draft: _Draft) -> tuple[Source, str] | None:
-        """The sentence to quote in the model's stead; None where none fits well enough."""
-        fits = by_evidence(draft.sources, draft.question, self._searcher.idf)
-        if not fits or fits[0][0] < QUOTED_FIT:
-            return None
-        _, source, passage = fits[0]
-        words = " ".join(passage.split())
-        return source, words if len(words) <= LONGEST_QUOTE else words[: LONGEST_QUOTE - 1] + "…"
+    def _cited(self, draft: _Draft, sentence: str, numbers: tuple[int, ...]) -> list[AnswerEvent]:
+        """A whole sentence with its citation, below what is shown."""
+        gap = GAP if draft.shown else ""
+        start = len(draft.shown) + len(gap)
+        draft.shown += gap + sentence
+        return [Text(gap + sentence), Citation(start, start + len(sentence), numbers)]

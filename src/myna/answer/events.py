@@ -93,7 +93,8 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of the model, as its server counts them; zeros where the model was not asked."""
+    """Tokens of the model, as its server counts them; zeros where the model was not asked. Of a model
+    that was cut off, its pieces count as tokens."""
 
     prompt_tokens: int
     completion_tokens: int

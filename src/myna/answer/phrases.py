@@ -11,6 +11,10 @@ _PHRASES: dict[str, dict[Language, str]] = {
         "en": "I found no post that answers this.",
         "fr": "Je n’ai trouvé aucun message qui réponde à cette question.",
     },
+    "too_little": {
+        "en": "I cannot tell what to look for. Name the thing that it is about, and what you want to know.",
+        "fr": "Je ne vois pas quoi chercher. Nommez la chose dont il s’agit, et ce que vous voulez savoir.",
+    },
     "nearest": {
         "en": "I found nothing good enough to answer this. The posts shown are the nearest ones.",
         "fr": "Je n’ai rien trouvé d’assez sûr pour répondre. Les messages affichés sont les plus proches.",
@@ -20,6 +24,10 @@ _PHRASES: dict[str, dict[Language, str]] = {
         "fr": "Aucun des messages trouvés ne le confirme : ne vous y fiez pas.",
     },
     "wrote": {"en": "@{author} wrote: “{text}”", "fr": "@{author} a écrit : « {text} »"},
+    "answered": {
+        "en": "Asked “{asked}”, @{author} answered: “{text}”",
+        "fr": "À la question « {asked} », @{author} a répondu : « {text} »",
+    },
     "nearest_notice": {
         "en": "These posts are near the question, but none was found to answer it.",
         "fr": "Ces messages sont proches de la question, mais aucun ne semble y répondre.",

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from myna.answer.events import Source, Turn
 from myna.answer.phrases import Language
 from myna.answer.question import neutral
-from myna.answer.support import Idf, by_evidence, passages
+from myna.answer.quote import passages, quotations
+from myna.answer.support import Idf, unaddressed
 from myna.models.chat import ChatMessage
 
-PROMPT_VERSION = "2026-11-24.2"
+PROMPT_VERSION = "2026-11-24.3"
 """Recorded on each answer; changes with any word of the prompts or any rule of packing."""
 
 SMALL_PROMPT_TOKENS = 560
@@ -51,8 +52,8 @@ def estimated_tokens(messages: Sequence[ChatMessage]) -> int:
 
 def likeliest(sources: Sequence[Source], question: str, idf: Idf) -> list[Source]:
     """The one post that a small model is shown, with what it replies to: more only confuse it."""
-    fits = by_evidence(sources, question, idf)
-    return [fits[0][1]] if fits else list(sources[:1])
+    found = quotations(sources, question, idf)
+    return [found[0].source] if found else list(sources[:1])
 
 
 def small_prompt(
@@ -101,7 +102,8 @@ def talk_prompt(question: str, language: Language) -> list[ChatMessage]:
 
 def _small_line(source: Source, question: str, idf: Idf, characters: int) -> str:
     parent = source.parent.post if source.parent else None
-    text = _best(source.post.post.text, question, idf, characters)
+    said = unaddressed(source.post.post.text, [parent.author.handle] if parent else [])
+    text = _best(said, question, idf, characters)
     line = f"[{source.number}] {_one_line(source.post.post.author.handle, 30)}: {text}"
     if parent is None:
         return line

@@ -57,6 +57,10 @@ _GOES_ON = re.compile(
     r"|pourquoi|comment ça)\b",
     re.IGNORECASE,
 )
+_QUESTION = re.compile(
+    r"(?:who|what|when|where|which|why|how|qui|que|quoi|quand|où|quel|pourquoi|comment|combien)",
+    re.IGNORECASE,
+)
 _CONTROL = re.compile(r"<\|[^|<>]{1,40}\|>|</?s>|\[/?INST\]|<</?SYS>>|</?(?:start|end)_of_turn>")
 MOST_CARRIED = 8
 """Content words that a follow-up takes over from earlier questions."""
@@ -103,14 +107,24 @@ def stand_alone(conversation: Sequence[Turn]) -> str:
     return f"{question} ({' '.join(carried)})" if carried else question
 
 
-def _leans(question: str) -> bool:
-    """Whether a question says too little by itself."""
+def says_too_little(question: str) -> bool:
+    """Whether a question that stands alone has nothing to search for: "why?", "it does not work"."""
+    content = content_tokens(question)
+    complains = len(content) == 1 and _refers(question) and not _QUESTION.match(question.strip())
+    return not content or (complains and "?" not in question)
+
+
+def _refers(question: str) -> bool:
     language = language_asked(question, "en")
     words = re.findall(r"[^\W\d_]+", question.lower())
+    return any(word in _REFERS[language] for word in words)
+
+
+def _leans(question: str) -> bool:
+    """Whether a question says too little by itself."""
     content = content_tokens(question)
-    refers = any(word in _REFERS[language] for word in words)
     return (
         len(content) <= 1
-        or (refers and len(content) <= 4)
+        or (_refers(question) and len(content) <= 4)
         or (bool(_GOES_ON.match(question.strip())) and len(content) <= 4)
     )

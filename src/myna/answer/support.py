@@ -32,12 +32,6 @@ _UNREAD = 0.7
 """Added where the re-ranker had no time: it moves the best hit ahead of the others."""
 TOPIC_SHARE = 0.6
 """Least share of all of a sentence's words, those of the question among them."""
-REPLY_WEIGHT = 0.6
-"""What the question's words count in the post above, against 1 in the post itself."""
-REPLY_BONUS = 0.15
-"""For answering to a post that has words of the question."""
-BEHIND_COST = 6.0
-"""What a score of zero beside the best one's takes from a post's fit as evidence."""
 MOST_CITED = 2
 """Posts cited for one sentence: the best, and one of the same thread that says the same."""
 
@@ -54,16 +48,9 @@ _GRAMMAR = (
 )
 _LIGHT = frozenset(term for word in _GRAMMAR.split() for term in variants(word))
 """Terms that a sentence needs for its grammar and that claim nothing."""
+ADDRESS = re.compile(r"@?([^\s:,]{1,30})\s?[:,]\s*(?=\S)")
+"""How a post begins that speaks to somebody ("ann: use mount")."""
 _CODE = re.compile(r"`[^`]+`")
-_ASKS = re.compile(
-    r"(?:[\w|`^\[\]{}-]+[:,]\s*)?(?:hi|hello|hey|so|ok|guys|please|bonjour|salut)?[\s,]*"
-    r"(?:(?:how|what|why|where|which|who|whats|hows) (?:do|does|can|could|to|is|are|would|should|i)\b"
-    r"|(?:can|could|does|do|is|has|have|would) (?:any|some)(?:one|body)\b|is there\b|any (?:idea|one)\b"
-    r"|(?:when|if) i (?:try|do|run|type|boot)\b|i(?:'?m| am)? (?:need help|want to|trying to|having)\b"
-    r"|help\b|comment (?:faire|puis|peut)|pourquoi\b|est-ce que\b|quelqu'un\b)",
-    re.IGNORECASE,
-)
-"""How people begin when they ask, with or without a question mark."""
 _NO_CLAIM = re.compile(
     r"(?:.*:|(?:i hope (?:this|that) helps|let me know|here (?:is|are)|voici|voilà)\b.*)",
     re.IGNORECASE | re.DOTALL,
@@ -135,11 +122,15 @@ def claims_something(sentence: str) -> bool:
 
 
 def supporting(
-    sentence: str, question: str, sources: Sequence[Source], idf: Idf
+    sentence: str,
+    question: str,
+    sources: Sequence[Source],
+    idf: Idf,
+    topic_share: float = TOPIC_SHARE,
 ) -> tuple[int, ...]:
     """Numbers of the posts that support a sentence, the best first; empty where none does."""
     claim = Claim.of(sentence, question)
-    shares = [(support(claim, source, idf), source) for source in sources]
+    shares = [(support(claim, source, idf, topic_share), source) for source in sources]
     good = [(share, source) for share, source in shares if share >= SUPPORTED_SHARE]
     if not good:
         return ()
@@ -153,11 +144,12 @@ def supporting(
     return (best.number, *islice(beside, MOST_CITED - 1))
 
 
-def support(claim: Claim, source: Source, idf: Idf) -> float:
+def support(claim: Claim, source: Source, idf: Idf, topic_share: float = TOPIC_SHARE) -> float:
     """Share (0 to 1) of the claim that the post says; 0 where a name, a number or a "not" differs."""
     if not claim.new:
         return 0.0
-    text = source.post.post.text
+    parent = source.parent.post.author.handle if source.parent else ""
+    text = unaddressed(source.post.post.text, [parent])
     read = text if source.parent is None else f"{source.parent.post.text}\n{text}"
     tokens = tokenize(read)
     words = {token.word for token in tokens}
@@ -167,63 +159,25 @@ def support(claim: Claim, source: Source, idf: Idf) -> float:
     own = {token.term for token in tokenize(text)}
     if not claim.new & own:
         return 0.0
-    if _weighed(claim.terms & terms, idf) < TOPIC_SHARE * _weighed(claim.terms, idf):
+    if weighed(claim.terms & terms, idf) < topic_share * weighed(claim.terms, idf):
         return 0.0  # the words are there, about something else
-    share = _weighed(claim.new & terms, idf) / _weighed(claim.new, idf)
+    share = weighed(claim.new & terms, idf) / weighed(claim.new, idf)
     said = _closest(text, claim.new)
     if share >= SUPPORTED_SHARE and claim.negated != bool(_NEGATIONS.search(said)):
         return 0.0
     return share
 
 
-def _weighed(terms: Iterable[str], idf: Idf) -> float:
+def unaddressed(text: str, handles: Sequence[str]) -> str:
+    """``text`` without the name at its beginning of one to whom it speaks ("ann: use mount")."""
+    known = {handle.casefold() for handle in handles}
+    found = ADDRESS.match(text)
+    return text[found.end() :] if found and found[1].casefold() in known else text
+
+
+def weighed(terms: Iterable[str], idf: Idf) -> float:
+    """How much terms stand out together."""
     return sum(max(idf(term), 0.5) for term in terms)
-
-
-def passages(text: str, question: str, idf: Idf) -> list[tuple[float, str]]:
-    """The sentences of a post with the share of the question's words that each has, best first."""
-    asked = set(content_terms(question))
-    total = sum(max(idf(term), 0.1) for term in asked) or 1.0
-    spans = [text[span.start : span.end] for span in sentences(text)] or [text]
-    scored: list[tuple[float, str]] = []
-    for span in spans:
-        have = {token.term for token in tokenize(span)}
-        share = sum(max(idf(term), 0.1) for term in asked if term in have) / total
-        says_more = 0.1 if len(have - asked) >= 3 else 0.0
-        scored.append((share + says_more - 0.15 * span.rstrip().endswith("?"), span))
-    return sorted(scored, key=lambda pair: -pair[0])
-
-
-def quotable(source: Source, question: str, idf: Idf) -> tuple[float, str]:
-    """The sentence of a post that could stand as an answer by itself, and how well it would (0 to
-    about 1.1): a question answers nothing, and a reply is about what it replies to."""
-    parent = source.parent.post.text if source.parent else ""
-    asked = set(content_terms(question))
-    above = {token.term for token in tokenize(parent)} & asked
-    best = (0.0, "")
-    for share, passage in passages(source.post.post.text, question, idf):
-        own = set(content_terms(passage))
-        if "?" in passage or _ASKS.match(passage) or not own - asked:
-            continue
-        inherited = _weighed(above - own, idf) / max(_weighed(asked, idf), 0.5)
-        fit = share + REPLY_WEIGHT * inherited + (REPLY_BONUS if above else 0.0)
-        if fit > best[0]:
-            best = (fit, passage)
-    return best
-
-
-def by_evidence(
-    sources: Sequence[Source], question: str, idf: Idf
-) -> list[tuple[float, Source, str]]:
-    """(fit, source, sentence): what could stand as an answer by itself, the best first. A source
-    of which nothing could is left out, and a lower score than the first one's costs."""
-    fits: list[tuple[float, Source, str]] = []
-    for source in sources:
-        fit, passage = quotable(source, question, idf)
-        if passage:
-            behind = 1 - source.score / max(sources[0].score, 1e-9)
-            fits.append((fit - BEHIND_COST * behind, source, passage))
-    return sorted(fits, key=lambda one: -one[0])
 
 
 def _closest(text: str, terms: frozenset[str]) -> str:

@@ -74,7 +74,7 @@ export const en = {
     nothing: "No posts are loaded yet. Load some with “myna ingest FILE”, then ask.",
     try: "Try one of these",
     small: (model: string) =>
-      `Answers are written by ${model}, a very small model that runs on this machine. Expect short answers; a larger model makes them better.`,
+      `The model here is ${model}, a very small one that runs on this machine: answers quote the best post, and add a sentence of the model where posts support it. A larger model writes whole answers.`,
     model: (model: string) => `Answers are written by ${model}.`,
     source: "Posts:",
     unreachable: "Myna cannot be reached. Is it still running?",
@@ -182,7 +182,7 @@ export const en = {
     title: "About",
     heading: "About Myna",
     aiHeading: "You are talking to an AI",
-    ai: "Myna is a program. It searches posts that people wrote on a social network, gives the best of them to a language model, and shows you what the model writes. It does not know anything by itself and it can err.",
+    ai: "Myna is a program. It searches posts that people wrote on a social network, gives the best of them to a language model, and shows you what the model writes; of a very small model only what the posts support, below a quotation of the best post. It does not know anything by itself and it can err.",
     howHeading: "How to read an answer",
     howCitation:
       "A number after a sentence points to a post that supports it. Rest on the number to read the post, open it to see the whole thread. Myna’s own code sets these numbers by comparing the sentence with the posts; the model does not.",

@@ -78,7 +78,7 @@ export const fr: Dictionary = {
       "Aucun message n’est encore chargé. Chargez-en avec « myna ingest FICHIER », puis demandez.",
     try: "Essayez par exemple",
     small: (model) =>
-      `Les réponses sont écrites par ${model}, un très petit modèle qui tourne sur cette machine. Attendez-vous à des réponses courtes ; un plus grand modèle fait mieux.`,
+      `Le modèle est ici ${model}, un très petit qui tourne sur cette machine : les réponses citent le meilleur message et y ajoutent une phrase du modèle quand des messages l’appuient. Un plus grand modèle écrit des réponses entières.`,
     model: (model) => `Les réponses sont écrites par ${model}.`,
     source: "Messages :",
     unreachable: "Myna est injoignable. Fonctionne-t-elle encore ?",
@@ -187,7 +187,7 @@ export const fr: Dictionary = {
     title: "À propos",
     heading: "À propos de Myna",
     aiHeading: "Vous parlez à une IA",
-    ai: "Myna est un programme. Elle cherche des messages que des gens ont écrits sur un réseau social, donne les meilleurs à un modèle de langage et vous montre ce qu’il écrit. Elle ne sait rien par elle-même et peut se tromper.",
+    ai: "Myna est un programme. Elle cherche des messages que des gens ont écrits sur un réseau social, donne les meilleurs à un modèle de langage et vous montre ce qu’il écrit ; d’un très petit modèle, seulement ce que les messages appuient, sous une citation du meilleur message. Elle ne sait rien par elle-même et peut se tromper.",
     howHeading: "Comment lire une réponse",
     howCitation:
       "Un numéro après une phrase désigne un message qui l’appuie. Survolez-le pour lire le message, ouvrez-le pour voir tout le fil. C’est le code de Myna qui place ces numéros en comparant la phrase aux messages, pas le modèle.",
