@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from myna.cli.progress import shown_progress
 from myna.settings import load_settings
 from myna.telemetry import configure_logging
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from myna.models.files import Progress
 
 PATIENCE_S = 15.0
 """No model is suggested whose first word takes longer than this."""
@@ -27,30 +21,6 @@ models = typer.Typer(help="The language models that can write the answers.", no_
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.add_typer(models, name="models")
-
-
-@contextmanager
-def shown_progress(console: Console) -> Iterator[Progress]:
-    """A progress bar for fetching, checking and converting a model file."""
-    from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
-    with Bars(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-    ) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def progress(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what)
-            bars.update(tasks[what], completed=done, total=total or None)
-
-        yield progress
 
 
 @models.command("list")

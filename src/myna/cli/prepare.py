@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from myna.cli.children import stop_with_parent
+from myna.cli.progress import shown_progress
 from myna.settings import load_settings
 from myna.telemetry import configure_logging
 
 if TYPE_CHECKING:
     from myna.db.engine import Database
+    from myna.models.files import Progress
 
 
 def register(app: typer.Typer) -> None:
@@ -31,7 +32,6 @@ def prepare(
     """Create the database, fetch the model, load the demo network; then wait for stdin to close."""
     if parent := os.environ.get("MYNA_PARENT"):
         stop_with_parent(int(parent))
-    from myna.cli.models import shown_progress
     from myna.db.engine import open_database
     from myna.models.fetch import pull_model
     from myna.models.files import model_in_use
@@ -46,11 +46,11 @@ def prepare(
         signal.signal(signal.SIGTERM, _leave)
         if stopped.is_set():
             raise SystemExit(0)
-        if not settings.model_url:
-            with shown_progress(console) as progress:
+        with shown_progress(console) as progress:
+            if not settings.model_url:
                 pull_model(settings, model_in_use(settings), progress)
-        if settings.demo:
-            _load_demo(db, console)
+            if settings.demo:
+                _load_demo(db, progress)
         if ready_fd is not None:
             os.write(ready_fd, b"ready\n")
             os.close(ready_fd)
@@ -60,22 +60,10 @@ def prepare(
         db.dispose()
 
 
-def _load_demo(db: Database, console: Console) -> None:
+def _load_demo(db: Database, progress: Progress) -> None:
     from myna.feeds.demo import load_history
 
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        transient=not console.is_terminal,
-    ) as progress:
-        task = progress.add_task("Loading the demo network", total=None, visible=False)
-        load_history(
-            db,
-            lambda done, total: progress.update(task, completed=done, total=total, visible=True),
-        )
+    load_history(db, lambda done, total: progress("Loading the demo network", done, total))
 
 
 def _leave(number: int, frame: object) -> None:
