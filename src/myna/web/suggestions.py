@@ -1,8 +1,8 @@
 """Three real questions from the loaded network, for a page that has nothing on it yet.
 
-A suggestion is a post that somebody wrote and somebody answered, that stands on its own, and that
-search finds good posts for, apart from itself. The choice changes each day, and is the same for
-everybody on that day.
+A suggestion is a post that somebody wrote and somebody answered, that stands on its own, and to which
+Myna would quote a good answer: the best ones of some that are tried. The choice changes each day, and
+is the same for everybody on that day.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
+from myna.answer.gather import gather
+from myna.answer.quote import best_quotation
 from myna.answer.support import ANSWERABLE, confidence
 from myna.db.engine import Database
 from myna.db.questions import latest_questions
@@ -27,10 +29,11 @@ from myna.telemetry import get_logger
 COUNT = 3
 CANDIDATES = 3_000
 """Latest questions of the store that are looked at."""
-TRIED = 60
+TRIED = 40
 """Well-formed ones that are searched for, at most."""
-GOOD_COVERAGE = 0.75
-"""Share of a question's words that another post must hold for it to be worth asking."""
+HITS = 10
+GOOD_FIT = 0.75
+"""How well the best quotation must stand as an answer for a question to be worth asking."""
 HIGHEST_IDF = 7.5
 """Of each of its words: a rarer one (in under 1 post of 1,800) is misspelt or of little interest."""
 LOOK_AGAIN_S = 5.0
@@ -43,7 +46,7 @@ _OPENINGS = (
 )
 
 if TYPE_CHECKING:
-    from myna.index.search import Hit, Searcher
+    from myna.index.search import Searcher
 _WELL_FORMED = re.compile(rf"(?:{_OPENINGS}) [A-Za-z0-9 ,.'/+-]{{15,80}}\?", re.IGNORECASE)
 _ADDRESS = re.compile(
     r"^(?:(?:hi|hey|hello)(?: all| guys)?[,!. ]+|[^\s:,]{1,20}[:,] +)", re.IGNORECASE
@@ -96,18 +99,25 @@ class Suggestions:
     def _choose(self, day: date) -> list[str]:
         with self._db.begin() as conn:
             posts = latest_questions(conn, CANDIDATES)
-        readable = {readable_question(post.post.text): post for post in posts}
+        readable = {readable_question(post.post.text) for post in posts}
+        common = [one for one in readable if one and self._rarest(one) <= HIGHEST_IDF]
+        tried = of_the_day(common, day)[:TRIED]
+        fits = {question: self._fit(question) for question in tried}
         chosen: list[str] = []
-        for question in of_the_day([one for one in readable if one], day)[:TRIED]:
-            if self._rarest(question) > HIGHEST_IDF or _alike(question, chosen):
-                continue
-            hits = self._searcher.retrieve(question, limit=5).hits
-            sure = confidence(hits, question, self._searcher.idf) >= ANSWERABLE
-            if sure and is_told(hits, readable[question].id):
-                chosen.append(question)
-            if len(chosen) == COUNT:
+        for question in sorted(tried, key=lambda one: -fits[one]):
+            if fits[question] < GOOD_FIT or len(chosen) == COUNT:
                 break
+            if not _alike(question, chosen):
+                chosen.append(question)
         return chosen
+
+    def _fit(self, question: str) -> float:
+        """How well what Myna would quote answers a question; 0 where it would decline."""
+        hits = self._searcher.retrieve(question, limit=HITS).hits
+        if confidence(hits, question, self._searcher.idf) < ANSWERABLE:
+            return 0.0
+        found = best_quotation(gather(self._db, hits), question, self._searcher.idf)
+        return found.fit if found else 0.0
 
     def _rarest(self, question: str) -> float:
         return max(map(self._searcher.idf, content_terms(question)), default=HIGHEST_IDF + 1)
@@ -130,12 +140,6 @@ def of_the_day(questions: Iterable[str], day: date) -> list[str]:
         return hashlib.sha256(f"{day.isoformat()} {question}".encode()).digest()
 
     return sorted(questions, key=place)
-
-
-def is_told(hits: Sequence[Hit], own_id: int) -> bool:
-    """Whether another post than the question itself, and not one that only asks, is about it."""
-    others = [hit for hit in hits if hit.post.id != own_id and not hit.post.post.text.endswith("?")]
-    return any(hit.coverage >= GOOD_COVERAGE for hit in others)
 
 
 def _alike(question: str, chosen: Sequence[str]) -> bool:
