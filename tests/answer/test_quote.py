@@ -83,6 +83,7 @@ def test_passages_put_the_best_sentence_first() -> None:
         ("dan: how do i do this", True),
         ("i just want to know how to open it", True),
         ("use sudo", False),
+        ("see http://forum.example/show?t=1", False),
     ],
 )
 def test_how_people_ask(text: str, asking: bool) -> None:

@@ -46,7 +46,14 @@ from myna.answer.prompt import (
 from myna.answer.question import Talk, language_asked, says_too_little, small_talk, stand_alone
 from myna.answer.quote import best_quotation, copies, shortened
 from myna.answer.sentences import Segmenter, Span
-from myna.answer.support import ANSWERABLE, TOPIC_SHARE, claims_something, confidence, supporting
+from myna.answer.support import (
+    ANSWERABLE,
+    TOPIC_SHARE,
+    Claim,
+    claims_something,
+    confidence,
+    supporting,
+)
 from myna.db.engine import Database
 from myna.errors import InvalidRequest
 from myna.index.search import Searcher
@@ -59,6 +66,8 @@ LONGEST_ASKED = 160
 """Characters of somebody's question that are shown before the answer to it."""
 SMALL_TOPIC_SHARE = 0.9
 """As ``TOPIC_SHARE``, for the sentences of a small model: it puts the question's words anywhere."""
+LEAST_NEW_WORDS = 2
+"""What a small model's sentence must say beyond the question, to be more than filling."""
 GAP = "\n\n"
 OWN = "myna"
 """Recorded as the model where no words of a model are shown."""
@@ -311,7 +320,8 @@ class Answerer:
     def _pass(self, draft: _Draft, span: Span) -> list[AnswerEvent]:
         """A small model's sentence, if a post supports it and it is more than the quotation."""
         sentence = draft.sentence(span)
-        if draft.repeats or not claims_something(sentence) or copies(sentence, draft.quoted):
+        says_little = len(Claim.of(sentence, draft.question).new) < LEAST_NEW_WORDS
+        if draft.repeats or says_little or copies(sentence, draft.quoted):
             return []
         numbers = self._supporting(draft, sentence, SMALL_TOPIC_SHARE)
         if not numbers:

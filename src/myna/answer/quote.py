@@ -40,14 +40,15 @@ ONESELF_COST = 0.4
 BEHIND_COST = 6.0
 """What a score of zero beside the best one's takes from a post's fit."""
 BEHIND_COST_HOW = 2.5
-"""The same where a way to do something was asked for: many posts then have the same few words."""
+"""The same where a way to do something was asked for: many posts then have the same few words, and
+what only asks the same stands before nothing."""
 
 _ASKS = re.compile(
     r"(?:[\w|`^\[\]{}-]+[:,]\s*)?(?:hi|hello|hey|so|ok|guys|please|bonjour|salut)?(?: all)?[\s,]*"
     r"(?:(?:how|what|why|where|which|who|whats|hows) (?:do|does|can|could|to|is|are|would|should|i)\b"
     r"|(?:can|could|does|do|is|has|have|would) (?:any|some)(?:one|body)\b|is there\b|any (?:idea|one)\b"
     r"|(?:when|if) i (?:try|do|run|type|boot)\b"
-    r"|i(?:'?m| am)? (?:just )?(?:need|needs|want|wants|wanted|trying|having|looking|wondering) "
+    r"|i(?:'?m| am)? (?:just )?(?:need help|want to|trying to|having|wondering)\b"
     r"|help\b|comment (?:faire|puis|peut)|pourquoi\b|est-ce que\b|quelqu'un\b)",
     re.IGNORECASE,
 )
@@ -58,11 +59,12 @@ _ASKS_HOW = re.compile(
     re.IGNORECASE,
 )
 _ONESELF = re.compile(
-    r"\bbrb\b|^\W*(?:(?:so|ok|and) )?(?:i['’]?ll|i['’]?m|i (?:should|could|would|think i|tried|already)|gotta|gonna|going to|my|lemme|let me)\b",
+    r"\bbrb\b|^\W*(?:(?:so|ok|and|now|well|then)[,\s]+)*(?:i['’]?ll|i['’]?m|i (?:should|could|would|think i|tried|already)|gotta|gonna|going to|my|lemme|let me)\b",
     re.IGNORECASE,
 )
 
 
+_ADDRESS_OF_PAGE = re.compile(r"\w+://\S+|\bwww\.\S+")
 _CONCRETE = re.compile(r"(?:^|\s)(?:-{1,2}\w|~?/\w|sudo\b|<\w)|://|`|\w ?(?:->|>|→) ?\w")
 
 
@@ -107,13 +109,15 @@ def quotations(sources: Sequence[Source], question: str, idf: Idf) -> list[Quota
     which nothing could is left out, and a lower score than the best one's costs.
     """
     found: list[tuple[Quotation, float]] = []
+    how, best = bool(_ASKS_HOW.search(question)), 0.0
     for source in sources:
         above = _above(source, sources)
         if quotation := _of(source, above, question, idf):
             lent = above.score if above and quotation.asked else 0.0
             found.append((quotation, max(source.score, lent)))
-    best = max((score for _, score in found), default=0.0)
-    cost = BEHIND_COST_HOW if _ASKS_HOW.search(question) else BEHIND_COST
+        if quotation or not (how and asks(source.post.post.text)):
+            best = max(best, source.score)
+    cost = BEHIND_COST_HOW if how else BEHIND_COST
     fits = [
         replace(one, fit=one.fit - cost * (1 - score / max(best, 1e-9))) for one, score in found
     ]
@@ -180,7 +184,7 @@ def _of(source: Source, above: _Above | None, question: str, idf: Idf) -> Quotat
     asked = frozenset(content_terms(question))
     all_asked = max(weighed(asked, idf), 0.5)
     shared = above.terms & asked if above else frozenset[str]()
-    same = _asks_the_same(above, asked, idf) if above else ""
+    same = _asks_the_same(above, source, asked, idf) if above else ""
     how = bool(_ASKS_HOW.search(question))
     text = unaddressed(source.post.post.text, [above.post.author.handle] if above else [])
     best = Quotation(0.0, source, "")
@@ -203,9 +207,9 @@ def _of(source: Source, above: _Above | None, question: str, idf: Idf) -> Quotat
     return replace(best, words=_around(text, best.words)) if best.words else None
 
 
-def _asks_the_same(above: _Above, asked: frozenset[str], idf: Idf) -> str:
+def _asks_the_same(above: _Above, source: Source, asked: frozenset[str], idf: Idf) -> str:
     """The sentence with which a post asks what is asked now; empty where it does not."""
-    text = unaddressed(above.post.text, ())
+    text = unaddressed(above.post.text, [source.post.post.author.handle])
     shared = above.terms & asked
     if weighed(shared, idf) < SAME_QUESTION * weighed(asked, idf):
         return ""
@@ -218,8 +222,8 @@ def _asks_the_same(above: _Above, asked: frozenset[str], idf: Idf) -> str:
 
 
 def asks(text: str) -> bool:
-    """Whether a sentence asks, with or without a question mark."""
-    return "?" in text or bool(_ASKS.match(text))
+    """Whether a sentence asks, with or without a question mark; one in an address does not count."""
+    return "?" in _ADDRESS_OF_PAGE.sub("", text) or bool(_ASKS.match(text))
 
 
 def _terms(text: str) -> frozenset[str]:
