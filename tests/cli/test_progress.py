@@ -16,10 +16,11 @@ def shown(*, terminal: bool) -> str:
         for done in range(0, 101, 10):
             progress("Fetching the model", done, 100)
         progress("Loading the demo network", 0, 0)
+        progress("Checking what is there", 9, 9)
     return out.getvalue()
 
 
-def test_a_log_has_one_line_a_step() -> None:
+def test_a_log_has_one_line_a_step_that_has_to_be_done() -> None:
     assert shown(terminal=False) == "Fetching the model …\nLoading the demo network …\n"
 
 

@@ -48,8 +48,7 @@ def _lines(console: Console) -> Iterator[Progress]:
     begun: set[str] = set()
 
     def progress(what: str, done: int, total: int) -> None:
-        del done, total
-        if what not in begun:
+        if what not in begun and (done < total or not total):
             begun.add(what)
             console.print(f"{what} …")
 
