@@ -328,6 +328,29 @@ const routes = [
   ],
   [
     "GET",
+    /^\/api\/trends$/,
+    (_id, _body, url) => {
+      const window = url.searchParams.get("window");
+      const at = new Date().toISOString();
+      const trend = (name, i) => ({
+        name,
+        kind: "word",
+        subjects: name.split(" · "),
+        score: 9.1,
+        authors: 7,
+        expected: 0.4,
+        origins: 9,
+        posts: 14,
+        first_at: posts[i].created_at,
+        query: name.replace(" · ", " OR "),
+        examples: [posts[i + 1]],
+      });
+      const trends = window === "15m" ? [] : ["b43-fwcutter · firmware", "atheros"].map(trend);
+      return { window, network: null, since: at, at, posts: posts.length, took_ms: 8, trends };
+    },
+  ],
+  [
+    "GET",
     /^\/api\/posts\/[^/]+\/(.+)$/,
     (uri) => {
       const found = byUri.get(decodeURIComponent(uri));

@@ -10,6 +10,8 @@ import type {
   SearchSort,
   Status,
   Thread,
+  TrendWindow,
+  TrendsResult,
 } from "./types.ts";
 
 export class ApiError extends Error {
@@ -95,6 +97,13 @@ export const api = {
     call<SearchResult>(
       "GET",
       `/api/search?${new URLSearchParams({ q: query, sort, limit: String(limit) })}`,
+      undefined,
+      signal,
+    ),
+  trends: (window: TrendWindow, limit: number, signal?: AbortSignal) =>
+    call<TrendsResult>(
+      "GET",
+      `/api/trends?${new URLSearchParams({ window, limit: String(limit) })}`,
       undefined,
       signal,
     ),

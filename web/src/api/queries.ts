@@ -2,9 +2,10 @@
 
 import { QueryClient, keepPreviousData, useQuery } from "@tanstack/react-query";
 import { ApiError, api } from "./client.ts";
-import type { SearchSort } from "./types.ts";
+import type { SearchSort, TrendWindow } from "./types.ts";
 
 const STATUS_EVERY_MS = 15_000;
+const TRENDS_EVERY_MS = 60_000;
 const LONGEST_WAIT_MS = 3_000;
 const SUGGESTIONS = 3;
 
@@ -70,6 +71,14 @@ export const useSearch = (query: string, sort: SearchSort, limit: number) =>
     queryKey: ["search", query, sort, limit],
     queryFn: ({ signal }) => api.search(query, sort, limit, signal),
     enabled: query.trim() !== "",
+    placeholderData: keepPreviousData,
+  });
+
+export const useTrends = (window: TrendWindow, limit: number) =>
+  useQuery({
+    queryKey: ["trends", window, limit],
+    queryFn: ({ signal }) => api.trends(window, limit, signal),
+    refetchInterval: TRENDS_EVERY_MS,
     placeholderData: keepPreviousData,
   });
 

@@ -162,3 +162,31 @@ export type StreamEvent =
     }
   | { type: "error"; code: string; message: string }
   | ({ type: "message" } & Message);
+
+export type TrendWindow = "15m" | "1h" | "6h" | "24h";
+
+/** A topic that more authors bring up than its own past lets expect. */
+export interface Trend {
+  name: string;
+  kind: "word" | "tag" | "link";
+  subjects: string[];
+  score: number;
+  /** Who spoke of it in their own words: no copies, no bots. */
+  authors: number;
+  expected: number;
+  origins: number;
+  posts: number;
+  first_at: string;
+  query: string;
+  examples: Post[];
+}
+
+export interface TrendsResult {
+  window: TrendWindow;
+  network: string | null;
+  since: string;
+  at: string;
+  posts: number;
+  took_ms: number;
+  trends: Trend[];
+}

@@ -178,6 +178,16 @@ export const en = {
     ] as [string, string][],
   },
 
+  trends: {
+    title: "Rising",
+    window: "How far back",
+    windows: { "15m": "15 min", "1h": "1 h", "6h": "6 h", "24h": "24 h" },
+    explained:
+      "What more people bring up than usual, in their own words: copies and bots count for nothing.",
+    none: "Nothing is brought up more than usual.",
+    authors: (n: number) => count(n, "author", "authors"),
+  },
+
   about: {
     title: "About",
     heading: "About Myna",

@@ -183,6 +183,16 @@ export const fr: Dictionary = {
     ],
   },
 
+  trends: {
+    title: "En hausse",
+    window: "Période",
+    windows: { "15m": "15 min", "1h": "1 h", "6h": "6 h", "24h": "24 h" },
+    explained:
+      "Ce dont plus de gens parlent que d’habitude, avec leurs propres mots : les copies et les robots ne comptent pas.",
+    none: "Rien ne dépasse l’habitude.",
+    authors: (n) => count(n, "auteur", "auteurs"),
+  },
+
   about: {
     title: "À propos",
     heading: "À propos de Myna",

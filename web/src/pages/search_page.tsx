@@ -13,6 +13,7 @@ import { Button } from "../ui/button.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { toast } from "../ui/toast.tsx";
 import { Page, Skeleton } from "./page.tsx";
+import { Trends } from "./trends.tsx";
 
 const FIRST = 25;
 const MOST = 100;
@@ -35,6 +36,7 @@ export function SearchPage({ query, sort }: Props) {
     <Page ready={data !== undefined || !asked}>
       <h1 className="pb-4 text-3xl font-bold tracking-tight">{t.search.title}</h1>
       <SearchForm key={query} query={query} sort={sort} />
+      {!asked && <Trends />}
       {!asked && <Operators />}
       {asked && !data && !error && <Skeleton />}
       {asked && error && (
