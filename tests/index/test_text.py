@@ -111,5 +111,18 @@ def test_a_damaged_index_begins_anew(tmp_path: Path, victim: str) -> None:
     second.close()
 
 
+def test_a_snapshot_knows_the_languages_in_number(
+    tmp_path: Path, writer: TextWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["The disk is full again and I do not know why"] * 150
+    texts += ["Ich weiß nicht, warum die Platte voll ist"] * 5 + ["今日はとても寒いですね"] * 5
+    texts += ["Non so perché il disco sia di nuovo pieno"]
+    writer.write([stored(at, make_post(str(at), text)) for at, text in enumerate(texts)], {})
+    writer.commit(1)
+    snapshot = reader_of(tmp_path, monkeypatch).snapshot()
+    assert snapshot is not None
+    assert snapshot.languages == ("en", "de")
+
+
 def test_without_an_index_there_is_no_snapshot(tmp_path: Path) -> None:
     assert TextReader(tmp_path / "nowhere").snapshot() is None
