@@ -143,7 +143,7 @@ def test_mistyped_words_are_found(full: World) -> None:
 
 def test_hits_say_why(full: World) -> None:
     hit = full.searcher.retrieve("mount iso", now=NOW).hits[0]
-    words = {hit.post.post.text[start:end].lower() for start, end in hit.snippet}
+    words = {hit.post.post.text[start:end].lower() for start, end in hit.highlights}
     assert words == {"mount", "iso"}
     assert hit.coverage == pytest.approx(1)
     assert hit.bm25 > 0
@@ -249,5 +249,5 @@ def test_nothing_that_is_typed_fails(full: World, text: str) -> None:
     for result in (full.searcher.search(text, now=NOW), full.searcher.retrieve(text, now=NOW)):
         for hit in result.hits:
             length = len(hit.post.post.text)
-            assert all(0 <= start < end <= length for start, end in hit.snippet)
+            assert all(0 <= start < end <= length for start, end in hit.highlights)
             assert 0 <= hit.coverage <= 1.0001

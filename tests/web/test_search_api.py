@@ -74,6 +74,45 @@ def test_search_gives_posts_with_highlights(client: httpx2.Client) -> None:
     assert [hit["post"]["uri"] for hit in latest["hits"]] == [LATER, REPLY, ROOT]
 
 
+def test_pages_go_on_where_the_last_one_ended(client: httpx2.Client) -> None:
+    for sort, order in (("latest", [LATER, REPLY, ROOT]), ("oldest", [ROOT, REPLY, LATER])):
+        found: list[str] = []
+        params: dict[str, str | int] = {"q": "from:ada", "sort": sort, "limit": 1}
+        page: dict[str, Any] = {}
+        for _ in order:
+            page = client.get("/api/search", params=params).json()
+            assert (page["total"], page["total_exact"], page["degraded"]) == (3, True, [])
+            found += [hit["post"]["uri"] for hit in page["hits"]]
+            params["cursor"] = page["next_cursor"]
+        assert found == order
+        assert page["next_cursor"] is None
+    for cursor in ("x", "", "A" * 5000):
+        refused = client.get("/api/search", params={"q": "from:ada", "cursor": cursor or "é"})
+        assert refused.status_code == 400
+        error = refused.json()["error"]
+        assert error["param"] == "cursor"
+        assert "Begin again" in error["message"]
+
+
+def test_a_hit_has_the_piece_that_was_found(client: httpx2.Client) -> None:
+    hit = client.get("/api/search", params={"q": "loop"}).json()["hits"][0]
+    piece = hit["snippet"]
+    assert hit["post"]["text"][piece["start"] :].startswith(piece["text"])
+    assert [piece["text"][a:b] for a, b in piece["highlights"]] == ["loop"]
+
+
+def test_posts_are_counted_over_time(client: httpx2.Client) -> None:
+    found = client.get("/api/search/counts", params={"q": "from:ada"}).json()
+    assert (found["bucket"], found["total"], found["earlier"]) == ("minute", 3, 0)
+    assert [bar["posts"] for bar in found["bars"]] == [1, 1, 1]
+    assert found["bars"][0]["start"] == "2026-11-23T00:00:00Z"
+    yearly = client.get("/api/search/counts", params={"q": "mount", "bucket": "year"}).json()
+    assert [(bar["start"][:4], bar["posts"]) for bar in yearly["bars"]] == [("2026", 2)]
+    assert client.get("/api/search/counts", params={"q": "zanzibar"}).json()["bars"] == []
+    bad = client.get("/api/search/counts", params={"q": "x", "bucket": "eon"})
+    assert bad.status_code == 400
+
+
 def test_a_bad_operator_is_explained_and_a_bad_parameter_refused(client: httpx2.Client) -> None:
     found = client.get("/api/search", params={"q": "mount since:yesterdayish"})
     assert found.status_code == 200

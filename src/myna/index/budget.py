@@ -30,6 +30,8 @@ class Stage(StrEnum):
     """Reading all candidates to compare them word by word."""
     RERANKING = "reranking"
     """A second look at the best by a larger model."""
+    COUNTING = "counting"
+    """How many posts there are in all."""
 
 
 class Budget:

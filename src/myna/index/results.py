@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from myna.index.buckets import Bar, Bucket
 from myna.index.budget import Stage
+from myna.index.snippet import Snippet, snippet
 from myna.post import StoredPost
 
 
@@ -16,7 +18,7 @@ class Hit:
 
     post: StoredPost
     score: float
-    snippet: tuple[tuple[int, int], ...]
+    highlights: tuple[tuple[int, int], ...]
     """Spans (code points) of the post's text to highlight."""
     bm25: float
     """Of the question's content words, in units of a store of a thousand posts."""
@@ -26,6 +28,11 @@ class Hit:
     """Share (0 to 1) of the question's content words that the post has, weighed by idf."""
     likeness: float | None = None
     """How alike the re-ranker found it to the question (0 to 1); None where it did not look."""
+
+    @property
+    def snippet(self) -> Snippet:
+        """The piece of the post to show in a list."""
+        return snippet(self.post.post.text, self.highlights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,27 @@ class SearchResult:
     took_ms: float
     left_out: tuple[Stage, ...] = ()
     """Stages that were late or broken, without which the search went on."""
+    total_exact: bool = True
+    """False where there are more posts than ``total``, which were not counted."""
+    next_cursor: str | None = None
+    """What gives the next page; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many posts of a search were written when, the oldest first, without gaps."""
+
+    bucket: Bucket
+    bars: list[Bar]
+    earlier: int
+    """Posts before the first bar."""
+    notes: tuple[str, ...]
+    took_ms: float
+
+    @property
+    def total(self) -> int:
+        """All posts of the search."""
+        return self.earlier + sum(bar.posts for bar in self.bars)
 
 
 @dataclass(frozen=True, slots=True)

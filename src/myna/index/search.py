@@ -9,28 +9,41 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import tantivy
+from msgspec.structs import replace
 
 from myna.db.engine import Database
 from myna.db.posts import get_parents, get_posts, last_seq, store_id
 from myna.errors import DatabaseError
 from myna.index import compile as compiled
+from myna.index import lookup
+from myna.index.buckets import Bucket, milliseconds, moment
 from myna.index.budget import Budget, Stage
 from myna.index.checkpoint import Checkpoint, covered
+from myna.index.counts import count_bars
+from myna.index.cursor import Cursor, read_cursor, search_key, write_cursor
 from myna.index.embed import Embedder
-from myna.index.language import language
 from myna.index.meaning import NEXT, Meaning, MeaningReader
-from myna.index.query import SAID, Part, Query, parse
-from myna.index.rank import Candidate, Lexical, Matcher, QueryWord, likeliest, rank
-from myna.index.results import Asked, Hit, IndexStatus, Reranker, SearchResult, without_copies
-from myna.index.terms import is_stop_word, query_languages, query_tokens, variants
+from myna.index.prepared import Prepared, languages_of, matcher_of, whole_wording
+from myna.index.query import parse
+from myna.index.rank import Candidate, Lexical, likeliest, rank
+from myna.index.results import (
+    Asked,
+    Counts,
+    Hit,
+    IndexStatus,
+    Reranker,
+    SearchResult,
+    without_copies,
+)
 from myna.index.text import Snapshot, TextReader
+from myna.index.vectors import Kind
 from myna.post import StoredPost
 
 BY_WORDS = 150
@@ -44,8 +57,8 @@ NEAR_COSINE = 0.55
 """What a post without all the words of a search must reach in one of these to be shown."""
 RERANKED = 50
 """The best, which a re-ranker may put in another order."""
-Sort = Literal["relevance", "latest"]
-__all__ = ["Hit", "IndexStatus", "SearchResult", "Searcher", "Sort"]
+Sort = Literal["relevance", "latest", "oldest"]
+__all__ = ["Counts", "Hit", "IndexStatus", "SearchResult", "Searcher", "Sort"]
 
 _THREADS = 4
 """For stages that run beside the text index or must not be waited for."""
@@ -88,50 +101,55 @@ class Searcher:
         *,
         limit: int = 20,
         sort: Sort = "relevance",
+        cursor: str | None = None,
         now: datetime | None = None,
         seconds: float | None = None,
     ) -> SearchResult:
         """Posts for what was typed: all parts must hold. Where fewer than ``limit`` posts have all
-        the words, those follow that have some of them or are near in meaning."""
-        start, now = time.perf_counter(), now or datetime.now(UTC)
+        the words, those follow that have some of them or are near in meaning.
+
+        ``cursor`` is the ``next_cursor`` of the page before. Pages never repeat or skip a post
+        that was there at the first one. By relevance, the best 150 are ranked; the others come
+        behind them, the newest first.
+
+        Raises:
+            InvalidRequest: the cursor is damaged, or of another search.
+        """
+        start = time.perf_counter()
+        before = read_cursor(cursor, query, sort) if cursor else None
+        now = moment(before.now) if before else now or datetime.now(UTC)
         budget = Budget(self._seconds if seconds is None else seconds)
         parsed = parse(query, now=now)
         notes = [note.text for note in parsed.notes]
         snapshot = self._snapshot()
         if snapshot is None or limit < 1:
             return SearchResult([], tuple(notes), 0, _since(start))
-        languages = _languages(snapshot, parsed)
-        clauses = compiled.all_clauses(snapshot.schema, parsed, languages)
-        if not clauses:
+        languages = languages_of(snapshot, parsed)
+        wanted = lookup.conditions_of(snapshot, parsed, languages)
+        if wanted is None:
             if query.strip():
                 notes.append("There is no word in this to search for.")
             return SearchResult([], tuple(notes), 0, _since(start))
-        everything = compiled.conjunction(clauses)
-        matcher = self._matcher(snapshot, parsed.wording, languages, stop_words=True)
-        if sort == "latest" or not matcher.words:
-            ids, total = _newest(snapshot, everything, limit)
-            hits = self._in_order(list(ids), matcher)
-            return SearchResult(hits, tuple(notes), total, _since(start))
-        looking = self._threads.submit(self._meaning.look, parsed.wording)
-        proposals, total = _best(snapshot, everything, max(limit, BY_WORDS))
-        exact = set(proposals)
-        meaning = budget.wait(Stage.MEANING, looking, _MEANING_SHARE)
-        if total < limit:
-            near: list[int] = []
-            if meaning:
-                scan = self._threads.submit(meaning.nearest, BY_MEANING)
-                near = budget.wait(Stage.MEANING, scan, _MEANING_SHARE) or []
-            strict = compiled.strict_clauses(
-                snapshot.schema, parsed, said=True, languages=languages
-            )
-            proposals = self._propose(snapshot, matcher, strict) | proposals
-            proposals = _allowed(snapshot, near, strict) | proposals
-        ranked = self._rank(proposals, limit, matcher, meaning, now=now, budget=budget)
-        ranked = [hit for hit in ranked if hit.post.id in exact or _is_near(hit)]
-        ranked.sort(key=lambda hit: hit.post.id not in exact)
-        if total == 0 and ranked:
+        matcher = matcher_of(snapshot, parsed.wording, languages, stop_words=True)
+        asked = Prepared(parsed, snapshot, languages, matcher, budget, now)
+        key = search_key(query, sort)
+        if before is None and sort == "relevance" and matcher.words:
+            hits, ended = self._first_page(asked, wanted, limit, key)
+        else:
+            ended = before or self._begin(asked, wanted, key)
+            hits, ended = self._page(asked, wanted, limit, ended, oldest=sort == "oldest")
+        if ended.total == 0 and hits:
             notes.append("No post has all of this; these come nearest.")
-        return SearchResult(ranked[:limit], tuple(notes), total, _since(start), budget.left_out)
+        more = ended.shown < len(ended.ids) or not ended.whole
+        return SearchResult(
+            hits,
+            tuple(notes),
+            ended.total,
+            _since(start),
+            budget.left_out,
+            ended.exact,
+            write_cursor(ended) if more else None,
+        )
 
     def retrieve(
         self,
@@ -150,32 +168,50 @@ class Searcher:
         snapshot = self._snapshot()
         if snapshot is None or limit < 1:
             return SearchResult([], notes, 0, _since(start))
-        wording = _whole_wording(parsed)
-        languages = _languages(snapshot, parsed)
-        strict = compiled.strict_clauses(snapshot.schema, parsed, said=False, languages=languages)
-        matcher = self._matcher(snapshot, wording, languages, stop_words=False)
+        wording = whole_wording(parsed)
+        languages = languages_of(snapshot, parsed)
+        matcher = matcher_of(snapshot, wording, languages, stop_words=False)
+        asked = Prepared(parsed, snapshot, languages, matcher, budget, now)
         if not matcher.words:
-            ids, total = _newest(snapshot, compiled.conjunction(strict), limit)
-            hits = self._in_order(list(ids) if strict else [], matcher)
-            return SearchResult(hits, notes, total if strict else 0, _since(start))
+            wanted = lookup.conditions_of(snapshot, parsed, languages)
+            if wanted is None:
+                return SearchResult([], notes, 0, _since(start))
+            hits, ended = self._page(asked, wanted, limit, self._begin(asked, wanted, b""))
+            return SearchResult(hits, notes, ended.total, _since(start), budget.left_out)
+        strict = compiled.strict_clauses(snapshot.schema, parsed, said=False, languages=languages)
         looking = self._threads.submit(self._look_around, wording)
-        proposals = self._propose(snapshot, matcher, strict)
+        proposals = self._propose(asked, strict)
         meaning, near = budget.wait(Stage.MEANING, looking, _MEANING_SHARE) or (None, [])
-        proposals = _allowed(snapshot, near, strict) | proposals
-        hits = self._rank(proposals, limit, matcher, meaning, now=now, budget=budget)
-
-        def idf(word: str) -> float:
-            return _idf(snapshot, variants(word, languages))
-
-        asked = Asked(wording, idf, matcher.balance)
-        hits = self._reordered(asked, without_copies(hits), budget)
+        proposals = lookup.allowed(snapshot, near, strict) | proposals
+        cosines = _cosines(meaning, proposals)
+        likely = likeliest(proposals, cosines, matcher, max(limit, RANKED))
+        hits = self._rank(asked, likely, limit, cosines)
+        said = Asked(wording, asked.idf, matcher.balance)
+        hits = self._reordered(said, without_copies(hits), budget)
         return SearchResult(hits[:limit], notes, len(hits), _since(start), budget.left_out)
+
+    def counts(
+        self, query: str, *, bucket: Bucket | None = None, now: datetime | None = None
+    ) -> Counts:
+        """How many posts of a search were written when. Without a ``bucket`` one is taken that
+        gives up to a hundred bars, and a few posts with far older dates are not drawn."""
+        start, now = time.perf_counter(), now or datetime.now(UTC)
+        parsed = parse(query, now=now)
+        notes = tuple(note.text for note in parsed.notes)
+        snapshot = self._snapshot()
+        wanted = None
+        if snapshot:
+            wanted = lookup.conditions_of(snapshot, parsed, languages_of(snapshot, parsed))
+        if snapshot is None or wanted is None:
+            return Counts(bucket or Bucket.DAY, [], 0, notes, _since(start))
+        chosen, bars, earlier = count_bars(snapshot, wanted, bucket)
+        return Counts(chosen, bars, earlier, notes, _since(start))
 
     def idf(self, term: str) -> float:
         """How much a term (as ``terms.content_terms`` gives it) stands out: 0 for one in every
         post, about 7 for one in a single post of a thousand."""
         snapshot = self._snapshot()
-        return _idf(snapshot, (term,)) if snapshot else 0.0
+        return lookup.idf(snapshot, (term,)) if snapshot else 0.0
 
     def status(self) -> IndexStatus:
         """How far text and vectors have come."""
@@ -203,50 +239,118 @@ class Searcher:
         meaning = self._meaning.look(text)
         return meaning, meaning.nearest(BY_MEANING) if meaning else []
 
-    def _matcher(
-        self, snapshot: Snapshot, wording: str, languages: Sequence[str], *, stop_words: bool
-    ) -> Matcher:
-        """``stop_words`` says whether common words count like any other."""
-        lang = language(wording) or languages[0]
-        tokens = query_tokens(wording)
-        says = [stop_words or not is_stop_word(token.word, lang) for token in tokens]
-        if not any(says):
-            says = [True] * len(tokens)
-        words: list[QueryWord] = []
-        for token, content in zip(tokens, says, strict=True):
-            terms = variants(token.word, languages)
-            idf = _idf(snapshot, terms) if content else 0.0
-            known = not content or _count(snapshot, terms) > 0
-            words.append(QueryWord(token.word, terms, idf, known))
-        posts = snapshot.searcher.num_docs
-        return Matcher(words, posts=posts, average_words=snapshot.average_words)
+    def _begin(self, asked: Prepared, wanted: lookup.Conditions, key: bytes) -> Cursor:
+        """Where a search in the order of time begins."""
+        now = milliseconds(asked.now)
+        counting = self._threads.submit(lookup.total, asked.snapshot, wanted, now)
+        total, exact = asked.budget.wait(Stage.COUNTING, counting) or (0, False)
+        return Cursor(key, now, total, exact, whole=False)
 
-    def _propose(
-        self, snapshot: Snapshot, matcher: Matcher, strict: compiled.Clauses
-    ) -> dict[int, float]:
+    def _first_page(
+        self, asked: Prepared, wanted: lookup.Conditions, limit: int, key: bytes
+    ) -> tuple[list[Hit], Cursor]:
+        """The best; the cursor fixes the order of all that are ranked."""
+        snapshot, budget, now = asked.snapshot, asked.budget, milliseconds(asked.now)
+        looking = self._threads.submit(self._meaning.look, asked.query.wording)
+        exact = self._by_words(asked, wanted.query, max(limit, BY_WORDS))
+        whole = len(exact) < max(limit, BY_WORDS)
+        counting = None
+        if not whole:
+            counting = self._threads.submit(lookup.total, snapshot, wanted, now)
+        meaning = budget.wait(Stage.MEANING, looking, _MEANING_SHARE)
+        near: dict[int, float] = {}
+        if len(exact) < limit:
+            near = self._near(asked, meaning)
+        proposals = near | exact
+        cosines = _cosines(meaning, proposals)
+        likely = likeliest(proposals, cosines, asked.matcher, len(proposals))
+        likely.sort(key=lambda post: post not in exact)
+        read = likely[: max(limit, RANKED)]
+        hits = self._rank(asked, read, limit, cosines)
+        hits = [hit for hit in hits if hit.post.id in exact or _is_near(hit)]
+        hits.sort(key=lambda hit: hit.post.id not in exact)
+        ids = [hit.post.id for hit in hits]
+        tried = read[:limit] if Stage.RANKING in budget.left_out else read
+        ids += [post for post in likely[len(tried) :] if post in exact]
+        total, counted = len(exact), True
+        if counting:
+            total, counted = budget.wait(Stage.COUNTING, counting) or (len(exact), False)
+        shown = min(limit, len(ids))
+        return hits[:limit], Cursor(key, now, total, counted, whole, ids, shown)
+
+    def _page(
+        self,
+        asked: Prepared,
+        wanted: lookup.Conditions,
+        limit: int,
+        ended: Cursor,
+        *,
+        oldest: bool = False,
+    ) -> tuple[list[Hit], Cursor]:
+        """The posts behind where the last page ended, and where this one does."""
+        ids = list(ended.ids[ended.shown : ended.shown + limit])
+        missing, place, whole = limit - len(ids), ended.behind, ended.whole
+        if missing and not whole:
+            if ended.ids and place is None:  # nothing that came after the first page
+                place = lookup.Place(ended.now, lookup.LAST_ID)
+            rest = wanted.without(asked.snapshot, ended.ids)
+            places = lookup.in_time(
+                asked.snapshot, rest, missing + 1, behind=place, oldest=oldest, now=ended.now
+            )
+            whole = len(places) <= missing
+            ids += [found.id for found in places[:missing]]
+            place = places[:missing][-1] if places else place
+        with self._db.begin() as conn:
+            posts = get_posts(conn, ids)
+        hits = [
+            _hit(posts[id], 0.0, asked.matcher.compare(posts[id].post), None)
+            for id in ids
+            if id in posts
+        ]
+        shown = min(len(ended.ids), ended.shown + limit)
+        return hits, replace(ended, shown=shown, place=place, whole=whole)
+
+    def _near(self, asked: Prepared, meaning: Meaning | None) -> dict[int, float]:
+        """What has some of the words or is near in meaning, and meets the strict conditions."""
+        strict = compiled.strict_clauses(
+            asked.snapshot.schema, asked.query, said=True, languages=asked.languages
+        )
+        ids: list[int] = []
+        if meaning:
+            scan = self._threads.submit(meaning.nearest, BY_MEANING)
+            ids = asked.budget.wait(Stage.MEANING, scan, _MEANING_SHARE) or []
+        proposals = self._propose(asked, strict)
+        return lookup.allowed(asked.snapshot, ids, strict) | proposals
+
+    def _propose(self, asked: Prepared, strict: compiled.Clauses) -> dict[int, float]:
         """What has any of the words and meets the conditions: id → BM25."""
-        content = {word.terms: word for word in matcher.words if word.idf > 0}
+        schema = asked.snapshot.schema
+        content = {word.terms: word for word in asked.matcher.words if word.idf > 0}
         query = compiled.any_word(
-            snapshot.schema,
+            schema,
             [word.terms for word in content.values() if word.known],
             [word.word for word in content.values() if not word.known],
         )
-        return _best(snapshot, compiled.restricted(strict, query), BY_WORDS)[0]
+        return self._by_words(asked, compiled.restricted(strict, query), BY_WORDS)
+
+    def _by_words(self, asked: Prepared, query: tantivy.Query, limit: int) -> dict[int, float]:
+        """The best of the text index: id → BM25."""
+        try:
+            return lookup.best(asked.snapshot, query, limit)
+        except ValueError as error:  # a damaged segment; the writer mends it
+            asked.budget.leave_out(Stage.WORDS, str(error))
+            return {}
 
     def _rank(
         self,
-        proposals: dict[int, float],
+        asked: Prepared,
+        likely: Sequence[int],
         limit: int,
-        matcher: Matcher,
-        meaning: Meaning | None,
-        *,
-        now: datetime,
-        budget: Budget,
+        cosines: Mapping[int, Mapping[Kind, float]],
     ) -> list[Hit]:
         """The live ones among the likeliest, by falling score; where reading them takes too long,
         no more of them than are shown."""
-        cosines = {post: meaning.cosines(post) if meaning else {} for post in proposals}
-        likely = likeliest(proposals, cosines, matcher, max(limit, RANKED))
+        budget, matcher = asked.budget, asked.matcher
         parents: dict[int, StoredPost] = {}
         try:
             with self._db.begin(within_s=budget.until(_RANKING_SHARE)) as conn:
@@ -271,7 +375,7 @@ class Searcher:
         ]
         return [
             _hit(one.post, score, one.lexical, one.cosine)
-            for score, one in rank(candidates, now=now, balance=matcher.balance)
+            for score, one in rank(candidates, now=asked.now, balance=matcher.balance)
         ]
 
     def _reordered(self, asked: Asked, hits: list[Hit], budget: Budget) -> list[Hit]:
@@ -285,74 +389,17 @@ class Searcher:
             return hits
         return [*best, *hits[RERANKED:]]
 
-    def _in_order(self, ids: Sequence[int], matcher: Matcher) -> list[Hit]:
-        with self._db.begin() as conn:
-            posts = get_posts(conn, ids)
-        return [
-            _hit(posts[id], 0.0, matcher.compare(posts[id].post), None) for id in ids if id in posts
-        ]
-
 
 def _hit(post: StoredPost, score: float, lexical: Lexical, cosine: float | None) -> Hit:
     return Hit(post, score, lexical.spans, lexical.bm25, cosine, lexical.coverage)
 
 
+def _cosines(meaning: Meaning | None, posts: Iterable[int]) -> dict[int, dict[Kind, float]]:
+    return {post: meaning.cosines(post) if meaning else {} for post in posts}
+
+
 def _is_near(hit: Hit) -> bool:
     return hit.coverage >= NEAR_COVERAGE or (hit.cosine or 0.0) >= NEAR_COSINE
-
-
-def _languages(snapshot: Snapshot, query: Query) -> tuple[str, ...]:
-    """The languages whose stems the query's words are looked for in."""
-    asked = [atom.value for group in query.groups for atom in group if atom.part is Part.LANG]
-    return query_languages(_whole_wording(query), (*asked, *snapshot.languages))
-
-
-def _whole_wording(query: Query) -> str:
-    """A question's words; a word behind a dash is one of them (``what does ls -la do``)."""
-    return " ".join(atom.value for atom in query.atoms if atom.part in SAID)
-
-
-def _best(snapshot: Snapshot, query: tantivy.Query, limit: int) -> tuple[dict[int, float], int]:
-    """Ids with their BM25, best first, and how many there are in all."""
-    return _scores(snapshot, snapshot.searcher.search(query, limit=limit, count=True))
-
-
-def _newest(snapshot: Snapshot, query: tantivy.Query, limit: int) -> tuple[dict[int, float], int]:
-    """Ids, the newest first, and how many there are in all."""
-    found = snapshot.searcher.search(query, limit=limit, count=True, order_by_field="posted_at")
-    return _scores(snapshot, found)
-
-
-def _allowed(
-    snapshot: Snapshot, ids: Sequence[int], conditions: compiled.Clauses
-) -> dict[int, float]:
-    """Those of ``ids`` that meet the conditions, in their order; words speak for none of them."""
-    if conditions and ids:
-        query = compiled.among(snapshot.schema, ids, conditions)
-        allowed, _ = _best(snapshot, query, len(ids))
-        ids = [post for post in ids if post in allowed]
-    return dict.fromkeys(ids, 0.0)
-
-
-def _scores(snapshot: Snapshot, found: tantivy.SearchResult) -> tuple[dict[int, float], int]:
-    ids = snapshot.searcher.fast_field_values("id", [address for _, address in found.hits])
-    scores = {
-        int(id): float(score)
-        for id, (score, _) in zip(ids, found.hits, strict=True)
-        if id is not None
-    }
-    total = found.count  # pyright: ignore[reportAttributeAccessIssue]  # not in tantivy's stub
-    return scores, int(total or 0)
-
-
-def _count(snapshot: Snapshot, terms: Iterable[str]) -> int:
-    return max((snapshot.searcher.doc_freq("body", term) for term in terms), default=0)
-
-
-def _idf(snapshot: Snapshot, terms: Sequence[str]) -> float:
-    """BM25's idf of a word, by its commonest form."""
-    posts, with_it = snapshot.searcher.num_docs, _count(snapshot, terms)
-    return math.log(1 + max(0.0, posts - with_it + 0.5) / (with_it + 0.5))
 
 
 def _share(checkpoint: Checkpoint | None, last: int) -> float:

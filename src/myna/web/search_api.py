@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from anyio import to_thread
 from fastapi import APIRouter, Query
@@ -11,10 +12,16 @@ from pydantic import BaseModel, Field
 
 from myna.db.engine import Database
 from myna.db.posts import find_post, get_parents, get_replies, get_thread
-from myna.errors import NotFound
+from myna.errors import InvalidRequest, NotFound
+from myna.index.buckets import Bucket
+from myna.index.budget import Stage
 from myna.post import State, StoredPost
+from myna.web.errors import BadParameter
 from myna.web.parts import Ready
 from myna.web.views import DeletedPostView, PostView, post_view, thread_post_view
+
+if TYPE_CHECKING:  # its libraries are loaded behind the server's start
+    from myna.index.results import Hit
 
 MOST_QUERY_CHARACTERS = 500
 MOST_HITS = 100
@@ -24,13 +31,25 @@ MOST_THREAD_POSTS = 500
 router = APIRouter(prefix="/api", tags=["posts"])
 
 
+Spans = list[tuple[int, int]]
+
+
+class SnippetView(BaseModel):
+    """A piece of a post's text; of a short post all of it."""
+
+    text: str
+    start: int = Field(description="Where the piece begins in the post's text, in code points.")
+    highlights: Spans = Field(description="Parts of the piece that match.")
+
+
 class HitView(BaseModel):
     """A post that was found."""
 
     post: PostView
-    highlights: list[tuple[int, int]] = Field(
+    highlights: Spans = Field(
         description="Parts of the text that match: start and end, in code points."
     )
+    snippet: SnippetView = Field(description="The piece that shows best why the post was found.")
     score: float
 
 
@@ -40,8 +59,32 @@ class SearchView(BaseModel):
     query: str
     notes: list[str] = Field(description="What in the query was not understood, and why.")
     total: int
+    total_exact: bool = Field(description="False where there are more than were counted.")
     took_ms: float
+    degraded: list[Stage] = Field(
+        description="Stages that were late or broken, without which the search went on."
+    )
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
     hits: list[HitView]
+
+
+class BarView(BaseModel):
+    """Posts from `start` to the start of the next bar."""
+
+    start: datetime
+    posts: int
+
+
+class CountsView(BaseModel):
+    """How many posts of a search were written when, the oldest first, without gaps."""
+
+    query: str
+    notes: list[str] = Field(description="What in the query was not understood, and why.")
+    bucket: Bucket
+    total: int
+    earlier: int = Field(description="Posts before the first bar.")
+    took_ms: float
+    bars: list[BarView]
 
 
 class PostPage(BaseModel):
@@ -65,25 +108,65 @@ async def search(
     q: Annotated[str, Query(max_length=MOST_QUERY_CHARACTERS, description="Words and operators.")],
     limit: Annotated[int, Query(ge=1, le=MOST_HITS, description="Hits at most.")] = 20,
     sort: Annotated[
-        Literal["relevance", "latest"], Query(description="`relevance` or `latest`.")
+        Literal["relevance", "latest", "oldest"],
+        Query(description="`relevance`, `latest` or `oldest`."),
     ] = "relevance",
+    cursor: Annotated[
+        str | None, Query(description="`next_cursor` of the page before, with the same `q`.")
+    ] = None,
 ) -> SearchView:
     """Search the posts. Operators: `"phrase"` `-not` `OR` `( )` `#tag` `from:` `to:` `mentions:`
     `since:` `until:` `within:` `during:` `lang:` `has:` `is:` `domain:` `url:` `channel:` `thread:`
     `network:` `min_likes:` `min_reposts:`. A query is never refused: what is not understood is searched as words, and
-    `notes` says so."""
-    found = await to_thread.run_sync(
-        partial(parts.searcher.search, q.replace("\0", " "), limit=limit, sort=sort)
-    )
+    `notes` says so. Pages never repeat or skip a post that was there at the first one, whatever
+    arrives or goes meanwhile; a page may hold fewer posts than `limit` where some were deleted."""
+    try:
+        found = await to_thread.run_sync(
+            partial(
+                parts.searcher.search, q.replace("\0", " "), limit=limit, sort=sort, cursor=cursor
+            )
+        )
+    except InvalidRequest as error:
+        raise BadParameter(str(error), "cursor") from error
     return SearchView(
         query=q,
         notes=list(found.notes),
         total=found.total,
+        total_exact=found.total_exact,
         took_ms=round(found.took_ms, 3),
-        hits=[
-            HitView(post=post_view(hit.post), highlights=list(hit.snippet), score=hit.score)
-            for hit in found.hits
-        ],
+        degraded=list(found.left_out),
+        next_cursor=found.next_cursor,
+        hits=[_hit_view(hit) for hit in found.hits],
+    )
+
+
+@router.get("/search/counts")
+async def count_posts(
+    parts: Ready,
+    q: Annotated[str, Query(max_length=MOST_QUERY_CHARACTERS, description="Words and operators.")],
+    bucket: Annotated[
+        Literal["auto", "minute", "hour", "day", "week", "month", "year"],
+        Query(description="The stretch of time of a bar; `auto` gives up to a hundred bars."),
+    ] = "auto",
+) -> CountsView:
+    """How many posts of a search were written when. The same query language as search; posts that
+    are only near in meaning are not counted. At most 1,000 bars, the latest; `earlier` counts the
+    posts before them. Times are UTC."""
+    counted = await to_thread.run_sync(
+        partial(
+            parts.searcher.counts,
+            q.replace("\0", " "),
+            bucket=None if bucket == "auto" else Bucket(bucket),
+        )
+    )
+    return CountsView(
+        query=q,
+        notes=list(counted.notes),
+        bucket=counted.bucket,
+        total=counted.total,
+        earlier=counted.earlier,
+        took_ms=round(counted.took_ms, 3),
+        bars=[BarView(start=bar.start, posts=bar.posts) for bar in counted.bars],
     )
 
 
@@ -106,6 +189,16 @@ async def read_thread(network: str, uri: str, parts: Ready) -> ThreadPage:
     do."""
     root, posts = await to_thread.run_sync(_read_thread, parts.db, network, uri)
     return ThreadPage(root=root, posts=[thread_post_view(post) for post in posts])
+
+
+def _hit_view(hit: Hit) -> HitView:
+    piece = hit.snippet
+    return HitView(
+        post=post_view(hit.post),
+        highlights=list(hit.highlights),
+        snippet=SnippetView(text=piece.text, start=piece.start, highlights=list(piece.highlights)),
+        score=hit.score,
+    )
 
 
 def _read_post(
