@@ -74,7 +74,7 @@ class LateInteraction:
         """0 to 1: that of the post's most alike passage."""
         text = hit.post.post.text
         best = 0.0
-        for start, end in _likely(windows(text, WINDOW_WORDS), text, hit.snippet):
+        for start, end in _likely(windows(text, WINDOW_WORDS), text, hit.highlights):
             passage = self._encoder.words(text[start:end]).vectors
             if len(passage):
                 best = max(best, float((question @ passage.T).max(axis=1) @ weights))
