@@ -51,31 +51,55 @@ def clean_event(event: Event) -> Content:
     network, uri = _key(event.network, "network"), _key(event.uri, "URI")
     if event.post is None:
         return Content(event.kind, network, uri, None)
-    post = event.post
-    author = post.author
-    post = replace(
-        post,
-        network=network,
-        uri=uri,
-        text=clean_text(post.text),
-        author=replace(
-            author,
-            network=network,
-            id=_key(author.id, "author"),
-            handle=clean_text(author.handle),
-            name=clean_text(author.name),
-        ),
-        created_at=_bounded(post.created_at),
-        reply_to=_key(post.reply_to, "reply_to") if post.reply_to else None,
-        lang=_clean_optional(post.lang),
-        channel=_clean_optional(post.channel),
-        url=_clean_optional(post.url),
-        likes=max(0, min(post.likes, _MAX_COUNT)),
-        reposts=max(0, min(post.reposts, _MAX_COUNT)),
-        revision=clean_text(post.revision),
-    )
+    post = _clean_post(event.post, network, uri)
     raw = clean_json(post.raw) if post.raw else "{}"
     return Content(event.kind, network, uri, post, raw, _fingerprint(post, raw))
+
+
+def _clean_post(post: Post, network: str, uri: str) -> Post:
+    """The same object where nothing has to be changed, as for nearly every post: making another
+    costs as much as all the checks."""
+    author = post.author
+    id = _key(author.id, "author")
+    handle, name = clean_text(author.handle), clean_text(author.name)
+    if not (
+        id is author.id
+        and handle is author.handle
+        and name is author.name
+        and author.network == network
+    ):
+        author = replace(author, network=network, id=id, handle=handle, name=name)
+    text = clean_text(post.text)
+    created_at = _bounded(post.created_at)
+    reply_to = _key(post.reply_to, "reply_to") if post.reply_to else None
+    lang, channel = _clean_optional(post.lang), _clean_optional(post.channel)
+    url, revision = _clean_optional(post.url), clean_text(post.revision)
+    likes, reposts = (max(0, min(count, _MAX_COUNT)) for count in (post.likes, post.reposts))
+    if (
+        author is post.author
+        and (network, uri) == (post.network, post.uri)
+        and text is post.text
+        and created_at is post.created_at
+        and reply_to is post.reply_to
+        and (lang, channel, url, revision) == (post.lang, post.channel, post.url, post.revision)
+        and (likes, reposts) == (post.likes, post.reposts)
+    ):
+        return post
+    return Post(
+        network=network,
+        uri=uri,
+        author=author,
+        text=text,
+        created_at=created_at,
+        reply_to=reply_to,
+        lang=lang,
+        channel=channel,
+        url=url,
+        likes=likes,
+        reposts=reposts,
+        revision=revision,
+        raw=post.raw,
+    )
 
 
 def clean_text(text: str) -> str:

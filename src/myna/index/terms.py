@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from operator import add
 from typing import NamedTuple
 
 import tantivy
@@ -92,6 +93,10 @@ _WORD = re.compile(
     rf"|(?P<tag>(?<=[#＃]){_LETTER})"
     rf"|(?P<other>{_LETTER}(?:['’ʼ]{_LETTER})*)"
 )
+_MORE_THAN_WORDS = re.compile(rf"[{_UNSPACED}{_PICTURE}#＃+\ufe0f\u20e3]")
+"""In a text without any of these ``_WORD`` finds words alone."""
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
+_MERE_WORD = re.compile(rf"{_LETTER}(?:['’ʼ]{_LETTER})*")
 TAG = rf"[\w{_JOINED}][\w{_JOINED}'’\-]*"
 """Pattern of a hashtag behind its #."""
 TAGS = re.compile(rf"(?<![\w&/#＃])[#＃]({TAG})")
@@ -291,14 +296,28 @@ def _ends_run(before: Token | None, token: Token) -> bool:
     )
 
 
+def _mere_word(text: str) -> re.Pattern[str] | None:
+    """What finds the same as ``_WORD`` in a text that has words alone; None for any other text."""
+    if text.isascii():
+        return None if "#" in text or "+" in text else _ASCII_WORD
+    return None if _MORE_THAN_WORDS.search(text) else _MERE_WORD
+
+
 def index_text(text: str, stem: str) -> str:
     """The terms of a text in order, with a space between them: what the text index reads.
     ``stem`` is the language to stem in (``stem_in``)."""
     terms = _terms[stem]
+    if mere_word := _mere_word(text):  # most posts: no loop of our own over the words
+        return " ".join(filter(None, [terms[word][1] for word in mere_word.findall(text)]))
     parts: list[str] = []
     for match in _WORD.finditer(text):
-        if match.lastgroup == "word":
+        group = match.lastgroup
+        if group == "word":
             parts.append(terms[match.group()][1])
+        elif group == "unspaced":
+            folded, _ = fold_characters(match.group())
+            parts.extend(map(add, folded, folded[1:]))
+            parts.append(folded[-1:])
         else:
             parts.extend(token.term for token in _cut(text, terms, match))
     return " ".join(filter(None, parts))
