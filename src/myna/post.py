@@ -70,6 +70,8 @@ class StoredPost:
     """URI of the thread's root as far as it is known (its own URI for a root)."""
     indexed_at: datetime
     edited_at: datetime | None = None
+    account: int = 0
+    """Key of the author within this store; 0 where nothing is kept of the author."""
 
     @property
     def posted_at(self) -> datetime:
@@ -83,11 +85,21 @@ class Kind(StrEnum):
     CREATE = "create"
     EDIT = "edit"
     DELETE = "delete"
+    HIDE = "hide"
+    """Of an account: nothing of it is shown until it returns (deactivated, suspended)."""
+    PURGE = "purge"
+    """Of an account: all that it has posted is deleted for good (account deleted)."""
+    RETURN = "return"
+    """Of an account: what was hidden is shown again, and what was purged may post anew."""
+
+
+ACCOUNT_KINDS = frozenset({Kind.HIDE, Kind.PURGE, Kind.RETURN})
+"""Events of an author and of all its posts at once: ``Event.uri`` is the author's id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened on a network. ``post`` is None for a delete alone."""
+    """One thing that happened on a network. ``post`` is there for a create or an edit alone."""
 
     kind: Kind
     network: str
@@ -95,5 +107,5 @@ class Event:
     post: Post | None = None
 
     def __post_init__(self) -> None:
-        if (self.post is None) != (self.kind is Kind.DELETE):
+        if (self.post is not None) != (self.kind in (Kind.CREATE, Kind.EDIT)):
             raise ValueError(f"a {self.kind} event must {'not ' if self.post else ''}carry a post")

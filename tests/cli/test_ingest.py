@@ -79,6 +79,7 @@ def test_json_is_all_that_is_printed(tmp_path: Path) -> None:
         "new": 3,
         "edited": 0,
         "deleted": 0,
+        "accounts": 0,
         "unchanged": 0,
         "rejected": 1,
         "stopped": False,

@@ -34,6 +34,14 @@ def decode_post(**fields: Any) -> Post:
     return post
 
 
+@pytest.mark.parametrize(
+    ("state", "kind"), [("hidden", Kind.HIDE), ("purged", Kind.PURGE), ("live", Kind.RETURN)]
+)
+def test_what_becomes_of_an_account(state: str, kind: Kind) -> None:
+    row = {"kind": "account", "author": {"id": "did:1", "handle": "ann"}, "state": state}
+    assert decode(row) == Event(kind, "net", "did:1")
+
+
 def test_the_least_that_a_post_has() -> None:
     assert decode(ROW) == Event(
         Kind.CREATE, "net", "1", Post("net", "1", Author("net", "ann", "ann"), "hello", TIME)
@@ -130,7 +138,14 @@ def test_a_line_that_is_no_post(line: bytes, reason: str) -> None:
         ({"url": "javascript:alert(1)"}, "url must begin with https:// or http://"),
         ({"likes": "many"}, "likes must be a number from 0"),
         ({"reposts": -1}, "reposts must be a number from 0"),
-        ({"kind": "like"}, "kind must be create, edit or delete"),
+        (
+            {"kind": "account", "state": "gone"},
+            "state of an account must be hidden, purged or live",
+        ),
+        ({"kind": "account", "author": None, "state": "live"}, "lacks author"),
+        ({"kind": "hide"}, "kind must be create, edit, delete or account"),
+        ({"kind": ["like"]}, "kind must be create, edit, delete or account"),
+        ({"kind": "like"}, "kind must be create, edit, delete or account"),
         ({"deleted": "no"}, "deleted must be true or false"),
     ],
 )

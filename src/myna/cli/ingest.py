@@ -161,6 +161,7 @@ def _print(summary: Summary, archive: Archive, seconds: float, *, as_json: bool)
         "new": summary.applied.created,
         "edited": summary.applied.edited,
         "deleted": summary.applied.deleted,
+        "accounts": summary.applied.accounts,
         "unchanged": summary.applied.unchanged,
         "rejected": summary.rejected,
     }

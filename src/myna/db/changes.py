@@ -11,27 +11,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from typing import NamedTuple
 
 import psycopg
 from psycopg.rows import TupleRow
 from sqlalchemy import Connection
 
+from myna.db.accounts import apply_account_events
 from myna.db.content import Content, clean_event
 from myna.db.drafts import Applied, Draft, Key, draft_of, find_thread
-from myna.post import Author, Event, State
+from myna.db.engine import driver_of
+from myna.post import ACCOUNT_KINDS, Author, Event, State
 
 
 def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) -> Applied:
     """Write ``events`` in their order; applying the same ones again changes nothing. A post that
-    is past retention does not come in.
+    is past retention, or whose author's account was purged, does not come in.
 
     Everything else that writes posts waits until the caller's transaction ends: keep it short.
 
     Raises:
         InvalidRequest: a network, URI or author id is empty or too long to be indexed.
     """
-    if not events:
-        return Applied()
+    applied = Applied()
+    for of_accounts, run in groupby(events, key=lambda event: event.kind in ACCOUNT_KINDS):
+        apply = apply_account_events if of_accounts else _apply_posts
+        applied += apply(conn, list(run), now=now)
+    return applied
+
+
+def _apply_posts(conn: Connection, events: Sequence[Event], *, now: datetime) -> Applied:
     contents = [clean_event(event) for event in events]
     batch = _Batch(conn, now)
     drafts = batch.load(contents)
@@ -41,7 +51,7 @@ def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) ->
     for content in contents:
         key = (content.network, content.uri)
         draft = drafts.get(key)
-        if draft is None and batch.is_past(content):
+        if batch.is_purged(content) or (draft is None and batch.is_past(content)):
             past += 1
             continue
         if draft is None:
@@ -64,6 +74,18 @@ def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) ->
     return applied
 
 
+class _StoredAuthor(NamedTuple):
+    id: int
+    handle: str
+    name: str
+    is_bot: bool
+    state: str
+
+    def told(self) -> tuple[str, str, bool]:
+        """What the network told of the author last."""
+        return self.handle, self.name, self.is_bot
+
+
 @dataclass(slots=True)
 class _Batch:
     """The statements of one ``apply_events``, on the driver's connection: COPY needs it."""
@@ -72,20 +94,20 @@ class _Batch:
     now: datetime
     seq: int = 0
     keep_after: datetime | None = None
+    authors: dict[Key, _StoredAuthor] = field(default_factory=dict)
     pg: psycopg.Connection[TupleRow] = field(init=False)
 
     def __post_init__(self) -> None:
-        driver = self.conn.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        self.pg = driver
+        self.pg = driver_of(self.conn)
 
     def load(self, contents: Sequence[Content]) -> dict[Key, Draft]:
-        """Lock the counter, then read what the store has of the events' posts and parents."""
+        """Lock the counter, then read what the store has of the events' posts, parents, authors."""
         row = self.pg.execute(
             "select last_seq, keep_after from change_counter for update"
         ).fetchone()
         assert row is not None
         self.seq, self.keep_after = row
+        self._load_authors(contents)
         keys = {(content.network, content.uri) for content in contents}
         keys |= {
             (content.network, content.post.reply_to)
@@ -113,6 +135,25 @@ class _Batch:
             for network, uri, id, state, revision, fingerprint, thread in rows
         }
 
+    def _load_authors(self, contents: Sequence[Content]) -> None:
+        keys = {(one.network, one.post.author.id) for one in contents if one.post}
+        rows = self.pg.execute(
+            """
+            select a.network, a.author, a.id, a.handle, a.name, a.is_bot, a.state
+            from unnest(%s::text[], %s::text[]) as k(network, author)
+            join authors a on a.network = k.network and a.author = k.author
+            """,
+            (list(map(_first, keys)), list(map(_second, keys))),
+        )
+        self.authors = {(row[0], row[1]): _StoredAuthor(*row[2:]) for row in rows}
+
+    def is_purged(self, content: Content) -> bool:
+        """Whether this is a post of an account that was deleted."""
+        if content.post is None:
+            return False
+        author = self.authors.get((content.network, content.post.author.id))
+        return author is not None and author.state == "purged"
+
     def is_past(self, content: Content) -> bool:
         """Whether a post is older than what retention keeps: it was here and went, or never was."""
         horizon = self.keep_after
@@ -129,7 +170,7 @@ class _Batch:
             from (
                 select p.id, m.thread, row_number() over (order by p.id) as n
                 from unnest(%s::text[], %s::text[], %s::text[]) as m(network, uri, thread)
-                join posts p on p.network = m.network and p.thread = m.uri
+                join posts p on p.network = m.network and p.thread = m.uri and p.thread <> p.uri
             ) v
             where posts.id = v.id
             """,
@@ -145,23 +186,13 @@ class _Batch:
         """Insert or update; the posts of an author with a new handle change with it."""
         if not authors:
             return {}
-        stored = {
-            (row[1], row[2]): row
-            for row in self.pg.execute(
-                """
-                select a.id, a.network, a.author, a.handle, a.name, a.is_bot
-                from unnest(%s::text[], %s::text[]) as k(network, author)
-                join authors a on a.network = k.network and a.author = k.author
-                """,
-                (list(map(_first, authors)), list(map(_second, authors))),
-            )
-        }
-        ids = {key: row[0] for key, row in stored.items()}
+        stored = self.authors
+        ids = {key: row.id for key, row in stored.items()}
         fresh = [(key, author) for key, author in authors.items() if key not in stored]
         changed = [
             (ids[key], author)
             for key, author in authors.items()
-            if key in stored and stored[key][3:] != (author.handle, author.name, author.is_bot)
+            if key in stored and stored[key].told() != (author.handle, author.name, author.is_bot)
         ]
         if fresh:
             rows = self.pg.execute(
@@ -249,33 +280,29 @@ class _Batch:
     def _update(self, old: Sequence[tuple[int, Draft]], author_ids: Mapping[Key, int]) -> None:
         if not old:
             return
-        # A post's parent, thread and claimed time are fixed by what was first seen of it.
-        with self.pg.cursor() as cursor:
-            cursor.executemany(
-                """
-                update posts set seq = %s, state = %s,
-                    edited_at = case
-                        when %s = 'deleted' then edited_at when text <> %s then %s else edited_at
-                    end,
-                    author_id = %s, text = %s, lang = %s, channel = %s, url = %s, likes = %s,
-                    reposts = %s, revision = %s, raw = %s, fingerprint = %s
-                where id = %s
-                """,
-                [
-                    (
-                        seq,
-                        draft.state.value,
-                        draft.state.value,
-                        columns[1],
-                        self.now,
-                        *columns[:8],
-                        *columns[9:],
-                        draft.id,
-                    )
-                    for seq, draft in old
-                    for columns in (self._columns(draft, author_ids),)
-                ],
-            )
+        # A post's parent, thread and claimed time are fixed by what was first seen of it. One
+        # statement for all: each would be planned anew, 100 µs.
+        rows = [
+            (seq, draft.id, draft.state.value, *columns[:8], *columns[9:])
+            for seq, draft in old
+            for columns in (self._columns(draft, author_ids),)
+        ]
+        self.pg.execute(
+            """
+            update posts set seq = v.seq, state = v.state,
+                edited_at = case when v.state <> 'deleted' and posts.text <> v.text
+                    then %s else edited_at end,
+                author_id = v.author_id, text = v.text, lang = v.lang, channel = v.channel,
+                url = v.url, likes = v.likes, reposts = v.reposts, revision = v.revision,
+                raw = v.raw::jsonb, fingerprint = v.fingerprint
+            from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[],
+                %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[],
+                %s::bigint[]) as v(seq, id, state, author_id, text, lang, channel, url, likes,
+                reposts, revision, raw, fingerprint)
+            where posts.id = v.id
+            """,
+            (self.now, *map(list, zip(*rows, strict=True))),
+        )
 
     def _columns(self, draft: Draft, author_ids: Mapping[Key, int]) -> tuple[object, ...]:
         """author_id, text, lang, channel, url, likes, reposts, revision, created_at, raw,

@@ -26,6 +26,8 @@ class Applied:
     deleted: int = 0
     unchanged: int = 0
     """Replays, older revisions, and anything about a post that is already deleted."""
+    accounts: int = 0
+    """Accounts that were hidden, purged or brought back."""
 
     def __add__(self, other: Applied) -> Applied:
         return Applied(
@@ -33,6 +35,7 @@ class Applied:
             self.edited + other.edited,
             self.deleted + other.deleted,
             self.unchanged + other.unchanged,
+            self.accounts + other.accounts,
         )
 
 

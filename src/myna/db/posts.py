@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
+from myna.db.accounts import count_hidden
 from myna.db.changes import apply_events
 from myna.db.drafts import Applied
+from myna.db.engine import driver_of
 from myna.db.sources import SourceState, list_sources, load_cursor, save_cursor
 from myna.post import Author, Post, State, StoredPost
 
 __all__ = [
+    "VISIBLE",
     "Applied",
     "Counts",
     "SourceState",
@@ -26,6 +29,7 @@ __all__ = [
     "get_parents",
     "get_posts",
     "get_replies",
+    "get_stale_replies",
     "get_thread",
     "last_seq",
     "list_sources",
@@ -37,18 +41,19 @@ __all__ = [
     "which_live",
 ]
 
+VISIBLE = "p.state = 'live' and a.state = 'live' and p.id > a.purged_to"
+"""Of a post ``p`` and its author ``a``: whether it may be shown."""
+
 _COLUMNS = """
-    p.id, p.seq, p.state, p.network, p.uri, a.author, a.handle, a.name, a.is_bot, p.text,
+    p.id, p.seq, case when p.id <= a.purged_to then 'deleted' else p.state end, p.network, p.uri, a.author, a.handle, a.name, a.is_bot, p.text,
     p.created_at, p.reply_to, p.lang, p.channel, p.url, p.likes, p.reposts, p.revision, p.raw,
-    p.thread, p.indexed_at, p.edited_at
+    p.thread, p.indexed_at, p.edited_at, a.id as account
 """
 
-_READ_CHANGES = text(
-    f"""
+_READ_CHANGES = f"""
     select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
-    where p.seq > :after order by p.seq limit :limit
-    """
-)
+    where p.seq > %s order by p.seq limit %s
+"""
 
 _READ_ENGAGED = text(
     f"""
@@ -67,14 +72,21 @@ _READ_ENGAGED = text(
 _GET_POSTS = text(
     f"""
     select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
-    where p.id = any(:ids) and p.state = 'live'
+    where p.id = any(:ids) and {VISIBLE}
+    """
+)
+
+_WHICH_LIVE = text(
+    f"""
+    select p.id from posts p join authors a on a.id = p.author_id
+    where p.id = any(:ids) and {VISIBLE}
     """
 )
 
 _FIND_POST = text(
     f"""
     select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
-    where p.network = :network and p.uri = :uri and p.state = 'live'
+    where p.network = :network and p.uri = :uri and {VISIBLE}
     """
 )
 
@@ -84,8 +96,8 @@ _GET_PARENTS = text(
     from unnest(cast(:ids as bigint[]), cast(:networks as text[]), cast(:parents as text[]))
         as k(child, network, uri)
     join posts p on p.network = k.network and p.uri = k.uri and p.id <> k.child
-    left join authors a on a.id = p.author_id
-    where p.state = 'live'
+    join authors a on a.id = p.author_id
+    where {VISIBLE}
     """
 )
 
@@ -95,21 +107,34 @@ _GET_REPLIES = text(
     from unnest(cast(:ids as bigint[]), cast(:networks as text[]), cast(:uris as text[]))
         as k(parent, network, uri)
     cross join lateral (
-        select * from posts r
-        where r.network = k.network and r.reply_to = k.uri and r.state = 'live'
-            and r.id <> k.parent
-        order by least(r.created_at, r.indexed_at), r.id
+        select p.* from posts p join authors a on a.id = p.author_id
+        where p.network = k.network and p.reply_to = k.uri and {VISIBLE} and p.id <> k.parent
+        order by least(p.created_at, p.indexed_at), p.id
         limit :per_post
     ) p
-    left join authors a on a.id = p.author_id
+    join authors a on a.id = p.author_id
     order by least(p.created_at, p.indexed_at), p.id
     """
 )
 
+_GET_STALE_REPLIES = f"""
+    select {_COLUMNS}
+    from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[]) as k(parent, seq, network, uri)
+    cross join lateral (
+        select * from posts r
+        where r.network = k.network and r.reply_to = k.uri and r.state = 'live'
+            and r.id <> k.parent and r.seq < k.seq
+        order by r.id
+        limit %s
+    ) p
+    left join authors a on a.id = p.author_id
+"""
+
 _GET_THREAD = text(
     f"""
     select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
-    where p.network = :network and p.thread = :thread and p.state <> 'hidden'
+    where p.network = :network and (p.uri = :thread or p.thread = :thread and p.thread <> p.uri)
+        and (p.state = 'deleted' or {VISIBLE})
     order by least(p.created_at, p.indexed_at), p.id
     limit :limit
     """
@@ -130,9 +155,11 @@ class Counts:
 def read_changes(conn: Connection, after: int, limit: int) -> list[StoredPost]:
     """The next changes behind sequence number ``after``, in order: each post once, as it is now.
 
-    A hidden or deleted post comes without text and raw record: the index takes it out.
+    A hidden or deleted post comes without text and raw record: the index takes it out. The posts
+    of a hidden account come whole: they stay in the index, and a search leaves the account out.
     """
-    return [_stored(row) for row in conn.execute(_READ_CHANGES, {"after": after, "limit": limit})]
+    rows = driver_of(conn).execute(_READ_CHANGES, (after, limit))
+    return [_stored(row) for row in rows.fetchall()]
 
 
 def read_engaged(conn: Connection, after: int, to: int, limit: int) -> list[StoredPost]:
@@ -160,11 +187,10 @@ def get_posts(conn: Connection, ids: Sequence[int]) -> dict[int, StoredPost]:
 
 
 def which_live(conn: Connection, ids: Sequence[int]) -> set[int]:
-    """Those of ``ids`` that are live."""
+    """Those of ``ids`` that may be shown."""
     if not ids:
         return set()
-    live = text("select id from posts where id = any(:ids) and state = 'live'")
-    return set(conn.execute(live, {"ids": list(ids)}).scalars())
+    return set(conn.execute(_WHICH_LIVE, {"ids": list(ids)}).scalars())
 
 
 def find_post(conn: Connection, network: str, uri: str) -> StoredPost | None:
@@ -212,6 +238,24 @@ def get_replies(
     return replies
 
 
+def get_stale_replies(
+    conn: Connection, changes: Sequence[StoredPost], per_post: int
+) -> list[StoredPost]:
+    """Live replies that were there before these changes of what they reply to, at most
+    ``per_post`` of each: what is kept with them of its text is out of date."""
+    rows = driver_of(conn).execute(
+        _GET_STALE_REPLIES,
+        (
+            [post.id for post in changes],
+            [post.seq for post in changes],
+            [post.post.network for post in changes],
+            [post.post.uri for post in changes],
+            per_post,
+        ),
+    )
+    return [_stored(row) for row in rows.fetchall()]
+
+
 def get_thread(conn: Connection, network: str, thread_uri: str, limit: int) -> list[StoredPost]:
     """The thread's first ``limit`` posts, oldest first; deleted ones are there without text."""
     if "\x00" in network or "\x00" in thread_uri:
@@ -226,20 +270,29 @@ def counts(conn: Connection) -> Counts:
         text("select network, count(*) from posts where state = 'live' group by network order by 1")
     )
     networks: dict[str, int] = {row[0]: row[1] for row in rows}
+    for network, hidden in count_hidden(conn).items():
+        networks[network] -= hidden
     authors = conn.execute(text("select count(*) from authors")).scalar_one()
     return Counts(sum(networks.values()), authors, networks)
 
 
-def _stored(row: Row[Any]) -> StoredPost:
+_STATES = {state.value: state for state in State}
+
+
+def _stored(row: Sequence[Any]) -> StoredPost:
+    """The post of a row that begins with ``_COLUMNS``."""
     (
         id, seq, state, network, uri, author, handle, name, is_bot, words, created_at, reply_to,
         lang, channel, url, likes, reposts, revision, raw, thread, indexed_at, edited_at,
-    ) = tuple(row)[:22]  # fmt: skip
+        account,
+    ) = row[:23]  # fmt: skip
     visible = state == "live"
+    if state == "deleted":
+        author = handle = name = ""
     return StoredPost(
         id=id,
         seq=seq,
-        state=State(state),
+        state=_STATES[state],
         post=Post(
             network=network,
             uri=uri,
@@ -258,4 +311,5 @@ def _stored(row: Row[Any]) -> StoredPost:
         thread=thread,
         indexed_at=indexed_at,
         edited_at=edited_at,
+        account=account or 0,
     )

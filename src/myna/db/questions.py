@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-from myna.db.posts import get_posts
+from myna.db.posts import VISIBLE, get_posts
 from myna.post import StoredPost
 
 _LATEST = text(
-    """
+    f"""
     select p.id from posts p join authors a on a.id = p.author_id
-    where p.state = 'live' and p.reply_to is null and not a.is_bot
+    where {VISIBLE} and p.reply_to is null and not a.is_bot
         and p.text like '%?' and length(p.text) between :shortest and :longest
         and exists (
             select 1 from posts r

@@ -77,20 +77,21 @@ def explain_connection(error: psycopg.Error, place: str) -> MynaError:
     return StorageError(sentence) if "no space left" in words else DatabaseError(sentence)
 
 
-def explain(error: exc.SQLAlchemyError) -> MynaError | None:
-    """The sentence for a failure that the operator can mend; None for a fault in our own SQL."""
+def explain(error: exc.SQLAlchemyError | psycopg.Error) -> MynaError | None:
+    """The sentence for a failure that the operator can mend; None for a fault in our own SQL.
+    SQLAlchemy's errors wrap the driver's; what went past SQLAlchemy raises the driver's own."""
     if isinstance(error, exc.TimeoutError):
         return DatabaseError(
             "All connections to the database are busy. Try again soon; if it stays so, something "
             "holds a transaction open."
         )
-    if not isinstance(error, exc.DBAPIError):
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    if not isinstance(cause, psycopg.Error):
         return None
-    cause = error.orig
     if isinstance(cause, errors.DiskFull):
         return StorageError("The database's disk is full. Free some space, then try again.")
     sentence = next((words for kinds, words in _STATEMENT if isinstance(cause, kinds)), None)
-    if sentence is None and error.connection_invalidated:
+    if sentence is None and isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         sentence = "The connection to the database broke. Nothing was written; try again."
     if sentence is not None:
         return DatabaseError(sentence)

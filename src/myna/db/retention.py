@@ -98,6 +98,7 @@ def _forget_authors(conn: Connection, ids: Sequence[int]) -> None:
         text(
             """
             delete from authors a where a.id = any(:ids)
+                and a.state = 'live' and not a.purging
                 and not exists (select from posts p where p.author_id = a.id)
             """
         ),

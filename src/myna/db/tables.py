@@ -52,7 +52,29 @@ authors = Table(
     Column("handle", Text, nullable=False),
     Column("name", Text, nullable=False, server_default=""),
     Column("is_bot", Boolean, nullable=False, server_default=text("false")),
+    Column("state", Text, nullable=False, server_default="live"),
+    Column("closed_at", Instant, comment="when it was hidden or purged"),
+    Column(
+        "purged_to",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="its posts up to this id are deleted for good",
+    ),
+    Column(
+        "purging",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="some of them are not emptied yet",
+    ),
     UniqueConstraint("network", "author"),
+    CheckConstraint("state in ('live', 'hidden', 'purged')", name="state"),
+)
+Index(
+    "ix_authors_closed",
+    authors.c.closed_at,
+    postgresql_where=text("state = 'hidden' or purging"),
 )
 
 posts = Table(
@@ -89,8 +111,14 @@ posts = Table(
     CheckConstraint("state <> 'deleted' or text = ''", name="deleted_keeps_no_text"),
 )
 Index("ix_posts_seq", posts.c.seq, unique=True)
-Index("ix_posts_thread", posts.c.network, posts.c.thread)
-Index("ix_posts_reply_to", posts.c.network, posts.c.reply_to)
+# A root is found by its own address: two thirds of the posts need no entry in these two.
+Index("ix_posts_thread", posts.c.network, posts.c.thread, postgresql_where=text("thread <> uri"))
+Index(
+    "ix_posts_reply_to",
+    posts.c.network,
+    posts.c.reply_to,
+    postgresql_where=text("reply_to is not null"),
+)
 Index("ix_posts_author_id", posts.c.author_id)
 
 expired_posts = Table(
@@ -107,6 +135,20 @@ change_counter = Table(
     Column("singleton", Boolean, primary_key=True, server_default=text("true")),
     Column("store_id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
     Column("last_seq", BigInteger, nullable=False, server_default="0"),
+    Column(
+        "accounts_version",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="grows when accounts are hidden, purged or brought back",
+    ),
+    Column(
+        "purging",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="some account's posts are not emptied yet",
+    ),
     Column("keep_after", Instant, comment="posts from before are past retention: none comes in"),
     CheckConstraint("singleton", name="one_row"),
     comment="writers lock its row until they commit: numbers have no gaps and appear in order",

@@ -39,7 +39,8 @@ class Summary:
     def accepted(self) -> int:
         """Events that were applied, replays among them."""
         applied = self.applied
-        return applied.created + applied.edited + applied.deleted + applied.unchanged
+        posts = applied.created + applied.edited + applied.deleted
+        return posts + applied.accounts + applied.unchanged
 
 
 def run_source(

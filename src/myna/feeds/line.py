@@ -5,7 +5,8 @@ The format is JSON, one object a line. A post has ``id``, ``author``, ``created_
 ``author`` is a name or an object with ``id`` and perhaps ``handle``, ``name``, ``is_bot``;
 ``created_at`` is ISO 8601 with a zone, or seconds since 1970. ``kind`` may be "edit" (the post
 changed) or "delete" (only ``id`` is needed; ``"deleted": true`` says the same). Every other field
-is kept in the raw record.
+is kept in the raw record. ``{"kind": "account", "author": …, "state": …}`` tells what became of an
+account: hidden, purged or live.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import msgspec
 
 from myna.db.content import MAX_KEY_BYTES
 from myna.errors import SourceError
-from myna.post import Author, Event, Kind, Post
+from myna.post import ACCOUNT_KINDS, Author, Event, Kind, Post
 
 MAX_LINE_BYTES = 1 << 20
 """A longer line is bad: no post is that long, and memory stays bounded."""
@@ -57,6 +58,8 @@ def decode_line(line: bytes, network: str) -> Event:
         BadLine: it is not JSON, lacks a field, or a field has a wrong value.
     """
     row = _object(line)
+    if row.get("kind") == "account":
+        return _account(row, network)
     kind = _kind(row)
     if kind is Kind.DELETE:
         if row.get("id") is None:
@@ -83,6 +86,17 @@ def decode_line(line: bytes, network: str) -> Event:
     )
     return Event(kind, network, uri, post)
 
+
+def _account(row: dict[str, Any], network: str) -> Event:
+    if row.get("author") is None:
+        raise BadLine("lacks author")
+    kind = _ACCOUNT_STATES.get(str(row.get("state")))
+    if kind is None:
+        raise BadLine("state of an account must be hidden, purged or live")
+    return Event(kind, network, _author(row["author"], network).id)
+
+
+_ACCOUNT_STATES = {"hidden": Kind.HIDE, "purged": Kind.PURGE, "live": Kind.RETURN}
 
 _READ = frozenset({"kind", "deleted", "reply_to", "revision"})
 """Fields that leave nothing for the raw record, also where they were null."""
@@ -113,9 +127,12 @@ def _kind(row: dict[str, Any]) -> Kind:
     if deleted:
         return Kind.DELETE
     try:
-        return Kind(row.get("kind") or Kind.CREATE)
+        kind = Kind(row.get("kind") or Kind.CREATE)
     except ValueError:
-        raise BadLine("kind must be create, edit or delete") from None
+        kind = Kind.HIDE
+    if kind in ACCOUNT_KINDS:
+        raise BadLine("kind must be create, edit, delete or account")
+    return kind
 
 
 def _key(row: dict[str, Any], name: str) -> str:

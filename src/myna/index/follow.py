@@ -17,8 +17,9 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from myna.db.accounts import is_purging, purge_posts
 from myna.db.engine import Database, open_database
-from myna.db.posts import get_parents, get_replies, last_seq, read_changes, store_id
+from myna.db.posts import get_parents, get_stale_replies, last_seq, read_changes, store_id
 from myna.errors import DatabaseError, StorageError
 from myna.index.text import TextWriter
 from myna.post import StoredPost
@@ -35,6 +36,8 @@ _BACKLOG_STEPS = 10
 """More steps than this without a pause were a backlog."""
 _REPLIES = 200
 """Replies that are indexed anew with an edited or deleted parent, whose text they carry."""
+_PURGED_POSTS = 500
+"""Of purged accounts that are emptied between two batches: writers wait about 20 ms for it."""
 _log = get_logger("index")
 
 
@@ -75,6 +78,10 @@ class Follower:
                 changes = read_changes(conn, self._read, _BATCH_CHANGES)
                 stale = stale_replies(conn, changes)
                 parents = get_parents(conn, [*changes, *stale])
+            purging = is_purging(conn)
+        if purging:
+            with self._db.begin() as conn:
+                purge_posts(conn, _PURGED_POSTS)
         if changes:
             self._writer.write([*changes, *stale], parents)
             self._read = changes[-1].seq
@@ -82,7 +89,7 @@ class Follower:
             self._read = max(self._read, last)
         if self._has_news() and self._due(self._read >= last):
             self._commit()
-        return bool(changes)
+        return bool(changes) or purging
 
     def catch_up(self) -> int:
         """Take in everything that is committed by now; the number of the latest change."""
@@ -118,13 +125,8 @@ def stale_replies(conn: Connection, changes: Sequence[StoredPost]) -> list[Store
     """Replies that were there before these changes of what they reply to: what is kept with them
     of its text is out of date (a deletion must reach it too)."""
     changed = {post.id for post in changes}
-    stale: dict[int, StoredPost] = {}
-    replies = get_replies(conn, changes, _REPLIES)
-    for parent in changes:
-        for reply in replies[parent.id]:
-            if reply.seq < parent.seq and reply.id not in changed:
-                stale[reply.id] = reply
-    return list(stale.values())
+    stale = {post.id: post for post in get_stale_replies(conn, changes, _REPLIES)}
+    return [post for post in stale.values() if post.id not in changed]
 
 
 class _Steps(Protocol):

@@ -79,7 +79,18 @@ class Conditions:
 def conditions_of(snapshot: Snapshot, query: Query, languages: Sequence[str]) -> Conditions | None:
     """All that a query asks, in the languages whose stems count; None where it asks nothing."""
     clauses = compiled.all_clauses(snapshot.schema, query, languages)
-    return Conditions(clauses, _most(snapshot, query, languages)) if clauses else None
+    if not clauses:
+        return None
+    shown = of_shown_accounts(snapshot)
+    return Conditions([*clauses, *shown], _most(snapshot, query, languages))
+
+
+def of_shown_accounts(snapshot: Snapshot) -> compiled.Clauses:
+    """The condition that a post is of no hidden account; nothing where there are none."""
+    if not snapshot.hidden:
+        return []
+    theirs = tantivy.Query.term_set_query(snapshot.schema, "account", list(snapshot.hidden))
+    return [(Occur.MustNot, theirs)]
 
 
 def best(snapshot: Snapshot, query: tantivy.Query, limit: int) -> dict[int, float]:

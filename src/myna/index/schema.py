@@ -19,7 +19,7 @@ from myna.index.subjects import person_of, subjects_of
 from myna.index.traits import addresses_of, hashtags_of, traits_of
 from myna.post import StoredPost
 
-VERSION = f"4.{terms.VERSION}.{signatures.VERSION}"
+VERSION = f"5.{terms.VERSION}.{signatures.VERSION}"
 """Of fields, analysis and folding together: an index of another version is rebuilt."""
 
 MAX_CHARACTERS = 20_000
@@ -32,11 +32,12 @@ _ADDRESSED = re.compile(r"\s*@?([^\s:,@]{2,40}):(?=\s)")
 
 
 def build_schema() -> tantivy.Schema:
-    """The fields. ``id`` is that of the store; times are in milliseconds; ``origin`` is that of
+    """The fields. ``id``, ``seq`` and ``account`` are those of the store; times are in milliseconds; ``origin`` is that of
     ``origins``, ``person`` and ``subject`` are those of ``subjects``."""
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field("id", indexed=True, fast=True)
     builder.add_unsigned_field("seq", fast=True)
+    builder.add_unsigned_field("account", indexed=True)
     builder.add_text_field("body", tokenizer_name="whitespace", index_option="position")
     builder.add_text_field("context", tokenizer_name="whitespace", index_option="freq")
     for name in (
@@ -70,6 +71,7 @@ def document(
     made = tantivy.Document()
     made.add_unsigned("id", stored.id)
     made.add_unsigned("seq", stored.seq)
+    made.add_unsigned("account", stored.account)
     lang = language(text, post.lang)
     stem = terms.stem_in(text, lang)
     body = terms.index_text(text, stem)
@@ -78,7 +80,9 @@ def document(
     made.add_text("network", post.network.lower())
     _add(made, "author", {fold_handle(post.author.handle), fold_handle(post.author.id)})
     mentions = mentions_of(text)
-    addressed = {fold_handle(match[1]) for match in _ADDRESSED.finditer(text, 0, 60)}
+    addressed: set[str] = set()
+    if ":" in text[:60]:
+        addressed = {fold_handle(match[1]) for match in _ADDRESSED.finditer(text, 0, 60)}
     if parent:
         above = parent.post.text[:MAX_CONTEXT_CHARACTERS]
         above_stem = terms.language_of(above, parent.post.lang)

@@ -23,6 +23,7 @@ from myna.db.posts import get_parents, get_posts, last_seq, store_id
 from myna.errors import DatabaseError
 from myna.index import compile as compiled
 from myna.index import lookup
+from myna.index.accounts import HiddenAccounts
 from myna.index.buckets import Bucket, milliseconds, moment
 from myna.index.budget import Budget, Stage
 from myna.index.checkpoint import Checkpoint, covered
@@ -84,6 +85,7 @@ class Searcher:
         """``seconds`` is what a search may take where its caller says nothing."""
         self._db = db
         self._text = TextReader(index_dir)
+        self._accounts = HiddenAccounts(db)
         self._reranker = reranker
         self._seconds = seconds
         self._threads = ThreadPoolExecutor(_THREADS, "search")
@@ -179,6 +181,7 @@ class Searcher:
             hits, ended = self._page(asked, wanted, limit, self._begin(asked, wanted, b""))
             return SearchResult(hits, notes, ended.total, _since(start), budget.left_out)
         strict = compiled.strict_clauses(snapshot.schema, parsed, said=False, languages=languages)
+        strict += lookup.of_shown_accounts(snapshot)
         looking = self._threads.submit(self._look_around, wording)
         proposals = self._propose(asked, strict)
         meaning, near = budget.wait(Stage.MEANING, looking, _MEANING_SHARE) or (None, [])
@@ -233,7 +236,7 @@ class Searcher:
         snapshot = self._text.snapshot()
         if snapshot is None or snapshot.store_id != self._store:
             return None  # its numbers would mean other posts here
-        return snapshot
+        return snapshot.leaving_out(self._accounts.ids())
 
     def _look_around(self, text: str) -> tuple[Meaning | None, list[int]]:
         meaning = self._meaning.look(text)
@@ -315,6 +318,7 @@ class Searcher:
         strict = compiled.strict_clauses(
             asked.snapshot.schema, asked.query, said=True, languages=asked.languages
         )
+        strict += lookup.of_shown_accounts(asked.snapshot)
         ids: list[int] = []
         if meaning:
             scan = self._threads.submit(meaning.nearest, BY_MEANING)

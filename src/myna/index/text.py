@@ -46,6 +46,7 @@ class TextWriter:
         self._lock = lock_folder(folder, "text")
         self._file = folder / "text.json"
         self._owed: int | None = None
+        self._highest_id = 0
         self._store_id = store_id
         self._schema = build_schema()
         self._writer: tantivy.IndexWriter | None = None
@@ -134,9 +135,14 @@ class TextWriter:
 
     def _open(self) -> None:
         path = self._folder / self._checkpoint.generation
-        self._writer = tantivy.Index(self._schema, str(path)).writer(
-            heap_size=_HEAP_BYTES, num_threads=1
+        index = tantivy.Index(self._schema, str(path))
+        self._writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
+        # Ids grow, so what is above the highest one is surely new and nothing has to be taken out
+        # for it. The index is asked and not the checkpoint, which a kill may have left behind.
+        highest = index.searcher().aggregate(
+            tantivy.Query.all_query(), {"id": {"max": {"field": "id"}}}
         )
+        self._highest_id = int(highest["id"]["value"] or 0)
         self._origins = Origins(path / "origins.bin", self._store_id)
 
     def write(self, posts: Sequence[StoredPost], parents: Mapping[int, StoredPost]) -> None:
@@ -146,13 +152,15 @@ class TextWriter:
         origins = self._origins.assign(posts)
         try:
             for post in posts:
-                # By query: by term, tantivy 0.27 silently leaves documents of an unsigned field.
-                old = tantivy.Query.term_query(self._schema, "id", post.id)
-                self._writer.delete_documents_by_query(old)
+                if post.id <= self._highest_id:
+                    # By query: by term, tantivy 0.27 silently leaves documents of an unsigned field.
+                    old = tantivy.Query.term_query(self._schema, "id", post.id)
+                    self._writer.delete_documents_by_query(old)
                 if post.state is State.LIVE:
                     self._writer.add_document(
                         document(post, parents.get(post.id), origins[post.id])
                     )
+                    self._highest_id = max(self._highest_id, post.id)
         except (ValueError, OSError) as error:
             raise _full(self._folder) from error
 
@@ -206,6 +214,12 @@ class Snapshot:
     average_words: float
     languages: tuple[str, ...] = ()
     """Languages with stems that a fair share of the posts is in."""
+    hidden: tuple[int, ...] = ()
+    """Accounts whose posts a search leaves out, as the store says at this moment."""
+
+    def leaving_out(self, accounts: tuple[int, ...]) -> Snapshot:
+        """The same without the posts of these accounts."""
+        return replace(self, hidden=accounts)
 
 
 class TextReader:

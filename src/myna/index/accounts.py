@@ -1,0 +1,48 @@
+"""Which accounts' posts a search leaves out: those that are hidden, or being purged.
+
+Their posts stay in the index, so that a million of them go and come back with one row of the store.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from myna.db.accounts import accounts_version, hidden_accounts
+from myna.db.engine import Database
+
+LEFT_OUT = 1_000
+"""Accounts that the query itself leaves out, the latest first. Of older ones the posts are proposed
+and then not read from the store: they are not shown, but a total may count them."""
+_KNOWN_SECONDS = 0.05
+
+
+class HiddenAccounts:
+    """What the store says of accounts, asked again every 50 ms at most. Thread-safe."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._mutex = threading.Lock()
+        self._version = -1
+        self._ids: tuple[int, ...] = ()
+        self._asked_at = float("-inf")
+
+    def ids(self) -> tuple[int, ...]:
+        """Their keys within this store.
+
+        Raises:
+            DatabaseError: the store is away.
+        """
+        with self._mutex:
+            now = time.monotonic()
+            if now - self._asked_at >= _KNOWN_SECONDS:
+                self._ask()
+                self._asked_at = now
+            return self._ids
+
+    def _ask(self) -> None:
+        with self._db.begin() as conn:
+            version = accounts_version(conn)
+            if version != self._version:
+                self._ids = tuple(hidden_accounts(conn, LEFT_OUT))
+                self._version = version
