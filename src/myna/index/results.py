@@ -28,6 +28,12 @@ class Hit:
     """Share (0 to 1) of the question's content words that the post has, weighed by idf."""
     likeness: float | None = None
     """How alike the re-ranker found it to the question (0 to 1); None where it did not look."""
+    origin: int | None = None
+    """What the post is a copy of, or its own; None where that was not looked up."""
+    copies: int = 1
+    """Posts that were found and have this origin, this one among them."""
+    first: StoredPost | None = None
+    """The earliest of them, where there are several."""
 
     @property
     def snippet(self) -> Snippet:
@@ -49,6 +55,9 @@ class SearchResult:
     """False where there are more posts than ``total``, which were not counted."""
     next_cursor: str | None = None
     """What gives the next page; None where there is none."""
+    origins: int | None = None
+    """How many of the ``total`` posts are no copy of another; None where there are too many to
+    count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +115,3 @@ class IndexStatus:
     def lag(self) -> int:
         """Changes that cannot be found yet."""
         return max(0, self.last_seq - self.indexed_seq)
-
-
-def without_copies(hits: Sequence[Hit]) -> list[Hit]:
-    """Hits without those that say the same, word for word, as one before them."""
-    seen: set[str] = set()
-    kept: list[Hit] = []
-    for hit in hits:
-        text = " ".join(hit.post.post.text.casefold().split())
-        if text not in seen:
-            seen.add(text)
-            kept.append(hit)
-    return kept

@@ -27,6 +27,7 @@ from myna.index.accounts import HiddenAccounts
 from myna.index.buckets import Bucket, milliseconds, moment
 from myna.index.budget import Budget, Stage
 from myna.index.checkpoint import Checkpoint, covered
+from myna.index.copies import count_origins, fold
 from myna.index.counts import count_bars
 from myna.index.cursor import Cursor, read_cursor, search_key, write_cursor
 from myna.index.embed import Embedder
@@ -41,7 +42,6 @@ from myna.index.results import (
     IndexStatus,
     Reranker,
     SearchResult,
-    without_copies,
 )
 from myna.index.text import Snapshot, TextReader
 from myna.index.vectors import Kind
@@ -151,6 +151,7 @@ class Searcher:
             budget.left_out,
             ended.exact,
             write_cursor(ended) if more else None,
+            count_origins(snapshot, wanted.query, ended.total) if ended.exact else None,
         )
 
     def retrieve(
@@ -190,7 +191,7 @@ class Searcher:
         likely = likeliest(proposals, cosines, matcher, max(limit, RANKED))
         hits = self._rank(asked, likely, limit, cosines)
         said = Asked(wording, asked.idf, matcher.balance)
-        hits = self._reordered(said, without_copies(hits), budget)
+        hits = self._reordered(said, fold(self._db, snapshot, hits), budget)
         return SearchResult(hits[:limit], notes, len(hits), _since(start), budget.left_out)
 
     def counts(
@@ -272,6 +273,7 @@ class Searcher:
         hits = self._rank(asked, read, limit, cosines)
         hits = [hit for hit in hits if hit.post.id in exact or _is_near(hit)]
         hits.sort(key=lambda hit: hit.post.id not in exact)
+        hits = fold(self._db, snapshot, hits, wanted.query)
         ids = [hit.post.id for hit in hits]
         tried = read[:limit] if Stage.RANKING in budget.left_out else read
         ids += [post for post in likely[len(tried) :] if post in exact]

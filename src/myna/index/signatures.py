@@ -44,7 +44,7 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 )
 _TOKEN = re.compile(
-    rf"https?://[^\s<>\"]+|www\.[^\s<>\"]+|[{_UNSPACED}]|#?[^\W_{_UNSPACED}]+(?:['’][^\W_]+)*"
+    rf"(?i:https?)://[^\s<>\"]+|(?i:www)\.[^\s<>\"]+|[{_UNSPACED}]|#?[^\W_{_UNSPACED}]+(?:['’][^\W_]+)*"
 )
 _MENTION = re.compile(r"(?<![\w@])@[\w.\-]*\w")
 _REPEATED = re.compile(r"\s*[\"“«]?\s*(?:RT|MT|QT|via)\s+@([\w][\w.\-]*)\s*:?\s*", re.IGNORECASE)
@@ -154,12 +154,13 @@ def _read(text: str) -> tuple[list[_Word], str]:
 
 
 def _word(token: str) -> _Word:
-    if token.startswith(("http://", "https://", "www.")):
-        return _Word(_hash(address_of(token.rpartition("://")[2])), 0, _CHARACTERS_A_WORD)
+    plain = token.lower()
+    if plain.startswith(("http://", "https://", "www.")):
+        return _Word(_hash(address_of(token.rpartition("://")[2]).lower()), 0, _CHARACTERS_A_WORD)
     folded = terms.fold(token.lstrip("#"))
     hashed = _hash(folded)
     if not token.startswith("#") and (
-        _DIGITS.search(folded) or folded in _DENIALS or token.endswith(("n't", "n’t"))
+        _DIGITS.search(folded) or folded in _DENIALS or plain.endswith(("n't", "n’t"))
     ):
         return _Word(hashed, hashed, _CHARACTERS_A_WORD)
     unspaced = len(token) == 1 and re.match(f"[{_UNSPACED}]", token)

@@ -1,0 +1,127 @@
+"""Copies in results: hits that share an origin are one hit, and a query's posts are counted by it.
+
+What is counted is bounded: the copies of the hits that are shown, and all origins of a query only
+where it has at most ``MOST_COUNTED`` posts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import tantivy
+from tantivy import Occur
+
+from myna.db.engine import Database
+from myna.db.posts import get_posts
+from myna.errors import DatabaseError
+from myna.index.results import Hit
+from myna.index.text import Snapshot
+from myna.post import StoredPost
+
+MOST_COUNTED = 20_000
+"""Posts of a query whose origins are counted: some 5 ms."""
+
+
+def fold(
+    db: Database, snapshot: Snapshot, hits: Sequence[Hit], query: tantivy.Query | None = None
+) -> list[Hit]:
+    """The best hit of each origin, in order, with the number of posts that say the same (of those
+    of ``query``, if one is given) and the first of them. Where the store is away that one is not
+    told."""
+    found = _origins(snapshot, [hit.post.id for hit in hits])
+    kept: dict[int | str, Hit] = {}
+    for hit in hits:
+        origin = found.get(hit.post.id)
+        kept.setdefault(_key(hit) if origin is None else origin, replace(hit, origin=origin))
+    counts = _posts(snapshot, query, [one for one in kept if isinstance(one, int)])
+    firsts = {
+        origin: _first(snapshot, query, origin) for origin, count in counts.items() if count > 1
+    }
+    posts = _read(db, [post for post in firsts.values() if post is not None])
+    return [
+        replace(
+            hit,
+            copies=max(1, counts.get(hit.origin or 0, 1)),
+            first=posts.get(firsts.get(hit.origin or 0) or 0),
+        )
+        for hit in kept.values()
+    ]
+
+
+def count_origins(snapshot: Snapshot, query: tantivy.Query, total: int) -> int | None:
+    """How many of the ``total`` posts of a query are no copy of another; None where there are too
+    many posts to count."""
+    if total > MOST_COUNTED:
+        return None
+    found = snapshot.searcher.aggregate(
+        query,
+        {"copied": {"terms": {"field": "origin", "size": MOST_COUNTED, "min_doc_count": 2}}},
+    )
+    copies = sum(bucket["doc_count"] - 1 for bucket in found["copied"]["buckets"])
+    return max(min(total, 1), total - copies)
+
+
+def _key(hit: Hit) -> str:
+    """What a post without a known origin is compared by: its very words."""
+    return " ".join(hit.post.post.text.casefold().split())
+
+
+def _read(db: Database, ids: Sequence[int]) -> dict[int, StoredPost]:
+    if not ids:
+        return {}
+    try:
+        with db.begin() as conn:
+            return get_posts(conn, ids)
+    except DatabaseError:
+        return {}
+
+
+def _origins(snapshot: Snapshot, posts: Sequence[int]) -> dict[int, int]:
+    """Post → its origin, of those that the index has."""
+    if not posts:
+        return {}
+    these = tantivy.Query.term_set_query(snapshot.schema, "id", list(posts))
+    found = snapshot.searcher.search(these, limit=len(posts), count=False)
+    places = [address for _, address in found.hits]
+    ids = snapshot.searcher.fast_field_values("id", places)
+    origins = snapshot.searcher.fast_field_values("origin", places)
+    return {
+        int(id): int(origin)
+        for id, origin in zip(ids, origins, strict=True)
+        if id is not None and origin is not None
+    }
+
+
+def _posts(
+    snapshot: Snapshot, query: tantivy.Query | None, origins: Sequence[int]
+) -> dict[int, int]:
+    """Origin → posts of the query that it has."""
+    if not origins:
+        return {}
+    these = tantivy.Query.term_set_query(snapshot.schema, "origin", list(origins))
+    found = snapshot.searcher.aggregate(
+        _both(query, these), {"origins": {"terms": {"field": "origin", "size": len(origins)}}}
+    )
+    return {int(one["key"]): int(one["doc_count"]) for one in found["origins"]["buckets"]}
+
+
+def _first(snapshot: Snapshot, query: tantivy.Query | None, origin: int) -> int | None:
+    """The earliest post of the query with this origin."""
+    this = tantivy.Query.term_query(snapshot.schema, "origin", origin)
+    found = snapshot.searcher.search(
+        _both(query, this),
+        limit=1,
+        count=False,
+        order_by_field="posted_at",
+        order=tantivy.Order.Asc,
+    )
+    ids = snapshot.searcher.fast_field_values("id", [address for _, address in found.hits])
+    return int(ids[0]) if ids and ids[0] is not None else None
+
+
+def _both(query: tantivy.Query | None, other: tantivy.Query) -> tantivy.Query:
+    if query is None:
+        return other
+    only = tantivy.Query.const_score_query(query, 0.0)
+    return tantivy.Query.boolean_query([(Occur.Must, only), (Occur.Must, other)])
