@@ -65,7 +65,8 @@ SEARCH_SECONDS = 1.0
 LONGEST_ASKED = 160
 """Characters of somebody's question that are shown before the answer to it."""
 SMALL_TOPIC_SHARE = 0.9
-"""As ``TOPIC_SHARE``, for the sentences of a small model: it puts the question's words anywhere."""
+"""As ``TOPIC_SHARE``, for what a small model adds to a quotation: it puts the question's words
+anywhere."""
 LEAST_NEW_WORDS = 2
 """What a small model's sentence must say beyond the question, to be more than filling."""
 GAP = "\n\n"
@@ -320,10 +321,17 @@ class Answerer:
     def _pass(self, draft: _Draft, span: Span) -> list[AnswerEvent]:
         """A small model's sentence, if a post supports it and it is more than the quotation."""
         sentence = draft.sentence(span)
-        says_little = len(Claim.of(sentence, draft.question).new) < LEAST_NEW_WORDS
-        if draft.repeats or says_little or copies(sentence, draft.quoted):
+        if draft.repeats:
             return []
-        numbers = self._supporting(draft, sentence, SMALL_TOPIC_SHARE)
+        topic_share = TOPIC_SHARE
+        if draft.quoted:  # there is an answer already: a sentence has to be worth adding
+            says_little = len(Claim.of(sentence, draft.question).new) < LEAST_NEW_WORDS
+            if says_little or copies(sentence, draft.quoted):
+                return []
+            topic_share = SMALL_TOPIC_SHARE
+        if not claims_something(sentence):
+            return []
+        numbers = self._supporting(draft, sentence, topic_share)
         if not numbers:
             return []
         draft.said_by_model = True
