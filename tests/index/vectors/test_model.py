@@ -58,7 +58,7 @@ class Model(RuleBasedStateMachine):
     @rule()
     def seal(self) -> None:
         """Whatever is due, to its end."""
-        while self.store.maintain(purge_seconds=1e9) or self.store._rewriting is not None:
+        while self.store.maintain(purge_seconds=1e9) or self.store.is_rewriting:
             time.sleep(0.0005)
 
     @rule()
@@ -117,9 +117,7 @@ class Model(RuleBasedStateMachine):
         with_vectors = {post for post, (_, seeds) in self.expected.items() if seeds}
         for view in (self.reader.view(), VectorReader(self.folder).view()):
             assert view.posts == len(with_vectors)
-            assert (
-                set(view.scan(np.ones(DIMENSIONS, np.float32), 1000, probes=1000)) == with_vectors
-            )
+            assert set(view.scan(np.ones(DIMENSIONS, np.float32), 1000)) == with_vectors
             for post, (_, seeds) in self.expected.items():
                 for kind, seed in zip(KINDS, seeds, strict=False):
                     assert view.cosines(unit(seed)[0], post)[kind] > 0.99

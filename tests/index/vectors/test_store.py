@@ -27,7 +27,7 @@ def open_store(folder: Path, seal: int = 100) -> VectorStore:
 
 def settle(store: VectorStore, *, now: float | None = None) -> None:
     """Let all work come to its end that is due."""
-    while store.maintain(purge_seconds=DAY, now=now) or store._rewriting is not None:
+    while store.maintain(purge_seconds=DAY, now=now) or store.is_rewriting:
         time.sleep(0.001)
 
 
@@ -109,7 +109,7 @@ def test_a_time_window_leaves_out_what_is_outside(tmp_path: Path) -> None:
 
 def test_deleted_vectors_are_off_the_disk_in_time(tmp_path: Path) -> None:
     store = filled(tmp_path)
-    part = next(part for part in store._directory.slots.values() if part.lists)
+    part = next(part for part in store._directory.slots.values() if part.sketch)
     row = int(part.rows_of(np.array([3]))[0])
     post, needle = int(part.runs["post"][3]), part.vectors[row].tobytes()
     store.append([PostVectors(post, 900)])
@@ -148,7 +148,7 @@ def test_what_died_while_a_segment_was_made_is_dead_in_it(tmp_path: Path) -> Non
     store.append([whole(post) for post in range(1, 151)])
     reader = VectorReader(tmp_path)
     assert store.maintain(purge_seconds=DAY)
-    assert store._rewriting is not None
+    assert store.is_rewriting
     store.append([PostVectors(3, 900), whole(4, 1004, seq=901)])
     settle(store)
     for view in (reader.view(), VectorReader(tmp_path).view()):
@@ -185,11 +185,11 @@ def damage(path: Path, section: str, at: int = 0) -> None:
     path.write_bytes(data)
 
 
-def test_a_segment_with_damaged_lists_is_scanned_flat_and_made_again(tmp_path: Path) -> None:
+def test_a_segment_with_damaged_sketch_is_scanned_flat_and_made_again(tmp_path: Path) -> None:
     filled(tmp_path).close()
     path = next(tmp_path.glob("*.seg"))
     damage(path, "offsets")
-    assert open_segment(path, DIMENSIONS).part.lists is None
+    assert open_segment(path, DIMENSIONS).part.sketch is None
     view = VectorReader(tmp_path).view()
     assert all(view.scan(unit(post)[0], 1) == [post] for post in range(1, 451, 10))
     store = open_store(tmp_path)
@@ -197,7 +197,7 @@ def test_a_segment_with_damaged_lists_is_scanned_flat_and_made_again(tmp_path: P
     settle(store)
     assert not path.exists()
     assert all(
-        part.lists
+        part.sketch
         for part in VectorReader(tmp_path).view().parts.values()
         if part.places is not None
     )

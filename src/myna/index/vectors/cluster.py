@@ -1,52 +1,55 @@
-"""Centroids for inverted lists: spherical k-means over a sample. Pure."""
+"""What a segment learns from its vectors: their main directions, and centroids for lists. Pure."""
 
 from __future__ import annotations
 
 import numpy as np
-import simsimd
 
-from myna.index.vectors.record import Array, quantise
+from myna.index.vectors.record import Array
 
 _ROUNDS = 6
 _SAMPLED_PER_LIST = 48
+_LEAST_SAMPLED = 16_384
 _BLOCK = 4_096
-_CACHED = 32
-"""Rows at a time whose products with all centroids stay in the processor's cache."""
 
 
 def sampled(rows: int, lists: int, seed: int = 0) -> Array:
-    """Which of ``rows`` rows the centroids are trained on, in order."""
-    count = min(rows, lists * _SAMPLED_PER_LIST)
+    """Which of ``rows`` rows are learnt from, in order."""
+    count = min(rows, max(lists * _SAMPLED_PER_LIST, _LEAST_SAMPLED))
     return np.sort(np.random.default_rng(seed).choice(rows, count, replace=False))
 
 
+def principal(sample: Array, width: int) -> Array:
+    """(d, width) float32: the directions in which vectors (n, d) say most. Products of vectors that
+    are turned into them come near to those of the vectors themselves."""
+    _, directions = np.linalg.eigh(sample.T @ sample)
+    return np.ascontiguousarray(directions[:, ::-1][:, :width], np.float32)
+
+
 def train(sample: Array, lists: int, seed: int = 0) -> Array:
-    """(lists, d) float32 of length 1 for float32 vectors of about length 1."""
+    """Spherical k-means: (lists, d) float32 of length 1."""
     random = np.random.default_rng(seed)
-    centroids = sample[random.choice(len(sample), lists, replace=len(sample) < lists)]
+    centroids = _anew(sample, lists, random)
     for _ in range(_ROUNDS):
-        nearest = np.concatenate(
-            [
-                (sample[at : at + _BLOCK] @ centroids.T).argmax(axis=1)
-                for at in range(0, len(sample), _BLOCK)
-            ]
-        )
+        nearest = assign(sample, centroids)
         counts = np.bincount(nearest, minlength=lists)
         ordered = sample[np.argsort(nearest, kind="stable")]
         used = np.flatnonzero(counts)
         sums = np.add.reduceat(ordered, (np.cumsum(counts) - counts)[used], axis=0)
-        centroids = sample[random.choice(len(sample), lists, replace=len(sample) < lists)]
-        lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        centroids[used] = sums / np.maximum(lengths, 1e-9)  # an empty list begins anew
+        centroids = _anew(sample, lists, random)  # for an empty list
+        centroids[used] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
     return centroids
 
 
+def _anew(sample: Array, lists: int, random: np.random.Generator) -> Array:
+    chosen = sample[random.choice(len(sample), lists, replace=len(sample) < lists)]
+    return chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), 1e-9)
+
+
 def assign(vectors: Array, centroids: Array) -> Array:
-    """For int8 vectors (n, d), the nearest of the float32 centroids: int32 (n,)."""
-    eight, scales = quantise(centroids)
-    found = np.empty(len(vectors), np.int32)
-    for at in range(0, len(vectors), _CACHED):
-        block = vectors[at : at + _CACHED]
-        products = simsimd.cdist(block, eight, metric="dot", dtype="int8")
-        found[at : at + _CACHED] = (np.asarray(products, np.float32) * scales).argmax(axis=1)
-    return found
+    """Of each of the float32 vectors (n, d) the nearest centroid: (n,)."""
+    return np.concatenate(
+        [
+            (vectors[at : at + _BLOCK] @ centroids.T).argmax(axis=1)
+            for at in range(0, len(vectors), _BLOCK)
+        ]
+    )

@@ -12,12 +12,15 @@ import numpy as np
 
 from myna.errors import StorageError
 from myna.index.vectors.directory import Directory
-from myna.index.vectors.part import Part, Window
+from myna.index.vectors.part import Part, Question, Window
 from myna.index.vectors.record import Array, Kind, quantise
 
-PROBES = 16
-"""Lists of a segment that a search looks into."""
-_RESCORED_LEAST = 200
+SCANNED_ROWS = 400_000
+"""Vectors whose sketches a search looks at: all up to so many, then those of the nearest lists."""
+_LEAST_SHARE = 0.05
+_COMPARED_LEAST = 400
+_COMPARED = 4
+"""For each post that is asked for, so many vectors are compared exactly."""
 _FOREVER = 1 << 62
 
 
@@ -37,28 +40,27 @@ class Vectors:
         *,
         since: datetime | None = None,
         until: datetime | None = None,
-        probes: int = PROBES,
+        scanned_rows: int = SCANNED_ROWS,
     ) -> list[int]:
         """Ids of the ``count`` posts whose best vector is nearest to a float32 query of length 1,
         best first, of those posted from ``since`` on and before ``until``."""
         if count < 1:
             return []
         window = _window(since, until)
-        eight = quantise(query[None])[0]
-        wanted = max(3 * count, _RESCORED_LEAST)
-        near: list[tuple[Part, Array, Array]] = []
-        for part in self.parts.values():
-            scores, rows = part.nearest(eight, wanted, probes, window)
-            if len(rows):
-                near.append((part, scores, rows))
-        if not near:
-            return []
-        scores = np.concatenate([found for _, found, _ in near])
-        floor = np.partition(scores, -wanted)[-wanted] if len(scores) > wanted else -np.inf
-        posts: list[Array] = []
-        exact: list[Array] = []
-        for part, found, rows in near:
-            kept = rows[found >= floor]
+        question = Question(query, quantise(query[None])[0])
+        compared = max(_COMPARED * count, _COMPARED_LEAST)
+        sealed = sum(len(part.vectors) for part in self.parts.values() if part.sketch)
+        share = min(1.0, max(_LEAST_SHARE, scanned_rows / max(1, sealed)))
+        near = [
+            (part, *part.nearest(question, compared, share, window)) for part in self.parts.values()
+        ]
+        # Sketches' scores compare with each other; those of whole vectors are a little higher.
+        sketched = [scores for part, scores, _ in near if part.sketch]
+        floor = _floor(np.concatenate(sketched), compared) if sketched else -np.inf
+        posts: list[Array] = [np.zeros(0, np.uint64)]
+        exact: list[Array] = [np.zeros(0, np.float32)]
+        for part, scores, rows in near:
+            kept = rows[scores >= floor] if part.sketch else rows
             exact.append(part.cosines(query, kept))
             posts.append(part.runs["post"][part.owners[kept]])
         order = np.argsort(-np.concatenate(exact), kind="stable")
@@ -114,6 +116,11 @@ class VectorReader:
 
     def _view(self) -> Vectors:
         return Vectors(self._directory.slots, self._directory, self._directory.posts)
+
+
+def _floor(scores: Array, count: int) -> float:
+    """What a score must reach to be among the ``count`` best."""
+    return float(np.partition(scores, -count)[-count]) if len(scores) > count else -np.inf
 
 
 def _window(since: datetime | None, until: datetime | None) -> Window | None:

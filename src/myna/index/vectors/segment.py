@@ -9,6 +9,7 @@ file; the vectors, block by block, are checked by the writer in its idle time.
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
 import struct
@@ -24,15 +25,17 @@ import numpy as np
 from myna.errors import StorageError
 from myna.index.vectors import cluster
 from myna.index.vectors.log import unwritable
-from myna.index.vectors.part import Lists, Part
-from myna.index.vectors.record import RUN, Array
+from myna.index.vectors.part import Part, Sketch
+from myna.index.vectors.record import RUN, Array, quantise
 
 _MAGIC = b"MYNASEG1"
 _HEADER_BYTES = 4096
 _BLOCK_ROWS = 4_096
 """Vectors that share a checksum."""
 _ALIGNED = 64
-_ROWS_PER_LIST = 256
+_SKETCH_SHARE = 4
+_LEAST_SKETCH = 96
+"""A sketch is a quarter as long as a vector, and not shorter than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,6 @@ def write_segment(
     sources: Sequence[Kept],
     dimensions: int,
     *,
-    rows_per_list: int = _ROWS_PER_LIST,
     going_on: Callable[[], bool] = lambda: True,
 ) -> bool:
     """Write the kept runs in the order of their sources; False when told not to go on.
@@ -57,25 +59,13 @@ def write_segment(
         StorageError: the disk is full; nothing is left of it then.
     """
     rows = _Rows(sources)
-    count = len(rows.row)
-    lists = max(1, round(count / rows_per_list))
     temporary = path.with_name(path.name + ".new")
     try:
-        if count:
-            sample = cluster.sampled(count, lists)
-            centroids = cluster.train(rows.floats(sample), lists)
-            nearest = np.empty(count, np.int32)
-            for at in range(0, count, _BLOCK_ROWS):
-                if not going_on():
-                    return False
-                block = rows.vectors(np.arange(at, min(at + _BLOCK_ROWS, count)))
-                nearest[at : at + len(block)] = cluster.assign(block, centroids)
-        else:
-            centroids, nearest = np.zeros((lists, dimensions), np.float32), np.zeros(0, np.int32)
-        order = np.argsort(nearest, kind="stable")
-        sizes = np.bincount(nearest, minlength=lists)
+        sketch = _sketch(rows, dimensions, going_on)
+        if sketch is None:
+            return False
         with temporary.open("wb") as file:
-            _write(file, rows, order, np.concatenate([[0], np.cumsum(sizes)]), centroids)
+            _write(file, rows, sketch, dimensions)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -86,6 +76,42 @@ def write_segment(
         with suppress(OSError):
             temporary.unlink()
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The order of lists, and the sketch in it."""
+
+    order: Array
+    sketch: Sketch
+
+
+def _sketch(rows: _Rows, dimensions: int, going_on: Callable[[], bool]) -> _Order | None:
+    """None when told not to go on."""
+    count = len(rows.row)
+    width = min(dimensions, max(_LEAST_SKETCH, dimensions // _SKETCH_SHARE))
+    lists = max(1, round(math.sqrt(count)))
+    basis = np.zeros((dimensions, width), np.float32)
+    centroids = np.zeros((lists, width), np.float32)
+    nearest = np.zeros(count, np.int32)
+    short, scales = np.zeros((count, width), np.int8), np.zeros(count, np.float32)
+    if count:
+        sample = rows.floats(cluster.sampled(count, lists))
+        basis = cluster.principal(sample, width)
+        centroids = cluster.train(sample @ basis, lists)
+    for at in range(0, count, _BLOCK_ROWS):
+        if not going_on():
+            return None
+        here = slice(at, min(at + _BLOCK_ROWS, count))
+        turned = rows.floats(np.arange(here.start, here.stop)) @ basis
+        nearest[here] = cluster.assign(turned, centroids)
+        short[here], scales[here] = quantise(turned)
+    order = np.argsort(nearest, kind="stable")
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(nearest, minlength=lists))])
+    sketch = Sketch(
+        basis, short[order], scales[order], *quantise(centroids), offsets.astype(np.uint32)
+    )
+    return _Order(order, sketch)
 
 
 class _Rows:
@@ -120,14 +146,17 @@ class _Rows:
         return self.vectors(wanted).astype(np.float32) * self.take("scales", wanted)[:, None]
 
 
-def _write(file: BinaryIO, rows: _Rows, order: Array, offsets: Array, centroids: Array) -> None:
-    eight, scales = cluster.quantise(centroids)
+def _write(file: BinaryIO, rows: _Rows, ordered: _Order, dimensions: int) -> None:
+    order, sketch = ordered.order, ordered.sketch
     places = np.empty(len(order), np.uint32)
     places[order] = np.arange(len(order), dtype=np.uint32)
     small = {
-        "centroids": eight,
-        "centroid_scales": scales,
-        "offsets": offsets.astype(np.uint32),
+        "basis": sketch.basis,
+        "sketch": sketch.rows,
+        "sketch_scales": sketch.scales,
+        "centroids": sketch.centroids,
+        "centroid_scales": sketch.centroid_scales,
+        "offsets": sketch.offsets,
         "scales": rows.take("scales", order) if len(order) else np.zeros(0, np.float32),
         "kinds": rows.take("kinds", order).astype(np.uint8) if len(order) else np.zeros(0, "u1"),
         "owners": rows.owner[order],
@@ -146,14 +175,14 @@ def _write(file: BinaryIO, rows: _Rows, order: Array, offsets: Array, centroids:
         data = rows.vectors(order[start : start + _BLOCK_ROWS]).tobytes()
         blocks.append(zlib.crc32(data))
         file.write(data)
-    sections["vectors"] = {"at": at, "bytes": len(order) * centroids.shape[1]}
+    sections["vectors"] = {"at": at, "bytes": len(order) * dimensions}
     sums = np.array(blocks, np.uint32).tobytes()
     sections["sums"] = {"at": _align(file), "bytes": len(sums), "crc": zlib.crc32(sums)}
     file.write(sums)
     posted = rows.runs["posted"][rows.runs["count"] > 0]
     header = json.dumps(
         {
-            "dimensions": centroids.shape[1],
+            "dimensions": dimensions,
             "first_posted": int(posted.min()) if len(posted) else None,
             "last_posted": int(posted.max()) if len(posted) else None,
             "sections": sections,
@@ -192,7 +221,7 @@ class Segment:
 
 
 def open_segment(path: Path, dimensions: int) -> Segment:
-    """Map a segment. One whose lists are damaged has none, and is scanned flat.
+    """Map a segment. One whose sketch is damaged has none: its vectors are scanned.
 
     Raises:
         StorageError: it is gone, or what says whose vectors are where is damaged.
@@ -229,7 +258,7 @@ def open_segment(path: Path, dimensions: int) -> Segment:
             runs=read("runs", RUN),
             places=places,
             live=np.ones(len(owners), bool),
-            lists=_lists(read, dimensions, len(owners)),
+            sketch=_read_sketch(read, dimensions, len(owners)),
             first_posted=facts["first_posted"],
             last_posted=facts["last_posted"],
         )
@@ -238,13 +267,22 @@ def open_segment(path: Path, dimensions: int) -> Segment:
         raise StorageError(f"{path} is missing or damaged. It is made again.") from error
 
 
-def _lists(read: Callable[[str, Any], Array], dimensions: int, rows: int) -> Lists | None:
+def _read_sketch(read: Callable[[str, Any], Array], dimensions: int, rows: int) -> Sketch | None:
     try:
-        centroids = read("centroids", "i1").reshape(-1, dimensions)
-        lists = Lists(centroids, read("centroid_scales", "<f4"), read("offsets", "<u4"))
+        basis = read("basis", "<f4").reshape(dimensions, -1)
+        width = basis.shape[1]
+        sketch = Sketch(
+            basis,
+            read("sketch", "i1").reshape(rows, width),
+            read("sketch_scales", "<f4"),
+            read("centroids", "i1").reshape(-1, width),
+            read("centroid_scales", "<f4"),
+            read("offsets", "<u4"),
+        )
     except ValueError:
         return None
-    return lists if len(lists.offsets) == len(centroids) + 1 and lists.offsets[-1] == rows else None
+    whole = len(sketch.offsets) == len(sketch.centroids) + 1 and sketch.offsets[-1] == rows
+    return sketch if whole else None
 
 
 def sync_folder(folder: Path) -> None:

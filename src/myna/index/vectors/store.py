@@ -28,7 +28,7 @@ from myna.index.vectors.segment import Kept, open_segment, write_segment
 from myna.telemetry import get_logger
 
 SEAL_RECORDS = 65_536
-MAX_SEGMENT_RECORDS = 1_048_576
+MAX_SEGMENT_RECORDS = 262_144
 MERGED = 4
 """So many small neighbours of about the same size become one segment."""
 DEAD_SHARE = 0.3
@@ -149,6 +149,11 @@ class VectorStore:
     def posts(self) -> int:
         """Posts with at least one vector."""
         return self._directory.posts
+
+    @property
+    def is_rewriting(self) -> bool:
+        """Whether work that ``maintain`` began is not at its end."""
+        return self._rewriting is not None
 
     def run(self, post: int) -> Array | None:
         """The latest run of a post, one of RUN; None for a post that has not been seen to."""
@@ -286,7 +291,7 @@ class VectorStore:
 
     def _is_worn(self, entry: Entry, now: float, purge_seconds: float) -> bool:
         part = self._directory.part(entry.name)
-        if part.lists is None or entry.name in self._damaged:
+        if part.sketch is None or entry.name in self._damaged:
             return True
         if self._directory.dead(entry.name) > DEAD_SHARE * len(part.vectors):
             return True
