@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from myna.index.checkpoint import (
     Checkpoint,
     add_span,
+    gaps,
     load_checkpoint,
     newest_gap,
     save_checkpoint,
@@ -59,3 +60,9 @@ def test_a_damaged_or_missing_file_is_none(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "none.json") is None
     (tmp_path / "bad.json").write_text('{"generation": ')
     assert load_checkpoint(tmp_path / "bad.json") is None
+
+
+def test_gaps_are_what_the_spans_leave() -> None:
+    assert gaps((), 5) == ((0, 5),)
+    assert gaps(((0, 3), (5, 9)), 12) == ((3, 5), (9, 12))
+    assert gaps(((0, 5),), 5) == ()

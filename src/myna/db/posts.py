@@ -36,6 +36,7 @@ __all__ = [
     "load_cursor",
     "read_changes",
     "read_engaged",
+    "read_gone",
     "save_cursor",
     "store_id",
     "which_live",
@@ -167,6 +168,15 @@ def read_engaged(conn: Connection, after: int, to: int, limit: int) -> list[Stor
     newest first."""
     rows = conn.execute(_READ_ENGAGED, {"after": after, "to": to, "limit": limit})
     return [_stored(row) for row in rows]
+
+
+def read_gone(conn: Connection, after: int, to: int) -> list[tuple[int, int]]:
+    """Id and change of the posts among the changes ``(after, to]`` that are not live."""
+    rows = conn.execute(
+        text("select id, seq from posts where seq > :after and seq <= :to and state <> 'live'"),
+        {"after": after, "to": to},
+    )
+    return [(row.id, row.seq) for row in rows]
 
 
 def last_seq(conn: Connection) -> int:

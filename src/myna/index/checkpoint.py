@@ -100,6 +100,13 @@ def add_span(spans: Spans, after: int, to: int) -> Spans:
     return tuple(merged)
 
 
+def gaps(spans: Spans, last: int) -> Spans:
+    """The spans of numbers up to ``last`` that are not in."""
+    ends = (0, *(to for _, to in spans))
+    starts = (*(after for after, _ in spans), last)
+    return tuple((end, start) for end, start in zip(ends, starts, strict=True) if end < start)
+
+
 def newest_gap(spans: Spans, last: int, longest: int) -> tuple[int, int] | None:
     """The newest span ``(after, to]`` up to ``last`` that is not in ``spans``, at most ``longest``
     numbers long; None when nothing is missing."""

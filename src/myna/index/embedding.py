@@ -21,32 +21,45 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from myna.db.engine import Database, open_database
-from myna.db.posts import get_parents, last_seq, read_changes, read_engaged, store_id
-from myna.errors import ModelFileError
+from myna.db.posts import (
+    get_parents,
+    last_seq,
+    read_changes,
+    read_engaged,
+    read_gone,
+    store_id,
+)
+from myna.errors import ModelFileError, StorageError
 from myna.index.checkpoint import (
     Checkpoint,
     Spans,
     add_span,
     covered,
+    gaps,
     load_checkpoint,
     newest_gap,
     save_checkpoint,
 )
 from myna.index.embed import Embedder, open_embedder, vectors_version
 from myna.index.follow import follow, stale_replies
-from myna.index.locks import lock_folder
+from myna.index.locks import is_locked, lock_folder
 from myna.index.meaning import NEXT, SERVING
 from myna.index.passages import pieces
 from myna.index.vectors import Kind, PostVectors, VectorStore
+from myna.index.vectors.manifest import load_manifest
 from myna.post import State, StoredPost
 from myna.settings import Settings
 from myna.telemetry import get_logger
 
+PURGE = "purge-vectors"
+"""While this file is there, the embed process rewrites what has anything deleted in it."""
 _EMBED_CHANGES = 64
 _ENGAGED_AHEAD = 2_048
 """So many of the newest changes that wait are looked through for posts that people took note of."""
 _MAINTAIN_SECONDS = 1.0
 _HOUR_SECONDS = 3600.0
+_PURGE_WAIT_SECONDS = 600.0
+_PURGE_POLL_SECONDS = 0.1
 _log = get_logger("index")
 
 
@@ -59,9 +72,8 @@ class Generation:
         self.checkpoint = checkpoint
         self.store = VectorStore(file.parent / checkpoint.generation, embedder.dimensions)
         self._engaged: Spans = ()
-        if self.store.appended < checkpoint.records:
-            self.store.lost = True
-        self._look_for_loss()
+        if self.store.lost or self.store.appended < checkpoint.records:
+            self._begin_again()
         save_checkpoint(file, self.checkpoint)
 
     def step(self, conn: Connection, last: int, *, after: int = 0) -> bool:
@@ -71,7 +83,8 @@ class Generation:
         Raises:
             DatabaseError, StorageError, ModelFileError.
         """
-        self._look_for_loss()
+        if self.store.lost:
+            self._begin_again()
         done = self.checkpoint.done
         gap = newest_gap(done, last, _EMBED_CHANGES)
         if gap is None or gap[1] <= after:
@@ -127,12 +140,12 @@ class Generation:
     def _has(self, seq: int) -> bool:
         return any(after < seq <= to for after, to in self.checkpoint.done)
 
-    def _look_for_loss(self) -> None:
-        if self.store.lost:
-            _log.warning("some vectors were damaged and are made again")
-            self.store.lost = False
-            self._engaged = ()
-            self._save(())
+    def _begin_again(self) -> None:
+        """Go through all changes once more: what has its vectors is passed over."""
+        _log.warning("some vectors were damaged and are made again")
+        self._engaged = ()
+        self._save(())
+        self.store.forget_loss()
 
     def _save(self, done: Spans) -> None:
         self.checkpoint = replace(self.checkpoint, done=done, records=self.store.appended)
@@ -229,7 +242,9 @@ class EmbedFollower:
         Raises:
             DatabaseError, StorageError, ModelFileError.
         """
-        self._maintain()
+        if time.monotonic() >= self._maintain_at:
+            self._maintain_at = time.monotonic() + _MAINTAIN_SECONDS
+            self._maintain()
         with self._db.begin() as conn:
             last = last_seq(conn)
             if self._next is None:
@@ -251,26 +266,22 @@ class EmbedFollower:
         _log.info("vectors of the new embedder serve from now on")
 
     def _maintain(self) -> None:
-        if time.monotonic() < self._maintain_at:
-            return
-        self._maintain_at = time.monotonic() + _MAINTAIN_SECONDS
-        for generation in self._generations():
-            generation.store.maintain(purge_seconds=self._purge_seconds)
+        wanted = self._folder / PURGE
+        is_wanted = wanted.exists()
+        if is_wanted:
+            with self._db.begin() as conn:
+                for one in self._generations():
+                    bury(conn, one.store, one.checkpoint)
+        purge_seconds = 0.0 if is_wanted else self._purge_seconds
+        for one in self._generations():
+            one.store.maintain(purge_seconds=purge_seconds)
+        if is_wanted and not any(one.store.dead for one in self._generations()):
+            wanted.unlink(missing_ok=True)
 
     def catch_up(self) -> None:
         """Embed everything that is committed by now."""
         while self.step() or self._next is not None:
             pass
-
-    def compact(self, *, dead_for_hours: float = 0.0) -> int:
-        """Rewrite every file with a vector that died longer ago, and wait for it: after that,
-        vectors of deleted posts are nowhere on the disk. How many files were rewritten.
-
-        Raises:
-            StorageError: the disk is full; the old files serve on.
-        """
-        seconds = dead_for_hours * _HOUR_SECONDS
-        return sum(one.store.compact(dead_for_seconds=seconds) for one in self._generations())
 
     def close(self) -> None:
         """Let go of the vectors; another process may then write them."""
@@ -289,6 +300,59 @@ def _digest(wanted: Sequence[tuple[Kind, str]]) -> int:
         digest.update(text.encode("utf-8", "surrogatepass"))
         digest.update(b"\0")
     return int.from_bytes(digest.digest(), "little") or 1
+
+
+def bury(conn: Connection, store: VectorStore, checkpoint: Checkpoint) -> None:
+    """Take out the posts whose deletion is among the changes that have not been followed yet."""
+    gone = [
+        PostVectors(post, seq)
+        for after, to in gaps(checkpoint.done, last_seq(conn))
+        for post, seq in read_gone(conn, after, to)
+        if (run := store.run(post)) is not None and run["count"]
+    ]
+    store.append(gone)
+
+
+def purge_vectors(db: Database, folder: Path) -> None:
+    """Rewrite all files with vectors of deleted or edited posts, and wait for it: after that they
+    are nowhere on the disk. The running embed process does so where there is one.
+
+    Raises:
+        StorageError: the disk is full, or the embed process does not come on.
+    """
+    if not (folder / SERVING).exists():
+        return
+    limit = time.monotonic() + _PURGE_WAIT_SECONDS
+    wanted = folder / PURGE
+    wanted.touch()
+    while wanted.exists():
+        if not is_locked(folder, "vectors"):
+            _purge_here(db, folder)
+            wanted.unlink(missing_ok=True)
+        elif time.monotonic() > limit:
+            raise StorageError(
+                "The embed process does not come on. See its log, or stop Myna and try again."
+            )
+        time.sleep(_PURGE_POLL_SECONDS)
+
+
+def _purge_here(db: Database, folder: Path) -> None:
+    lock = lock_folder(folder, "vectors")
+    try:
+        for name in (SERVING, NEXT):
+            checkpoint = load_checkpoint(folder / name)
+            manifest = load_manifest(folder / checkpoint.generation) if checkpoint else None
+            if checkpoint is None or manifest is None:
+                continue
+            store = VectorStore(folder / checkpoint.generation, manifest.dimensions)
+            try:
+                with db.begin() as conn:
+                    bury(conn, store, checkpoint)
+                store.compact()
+            finally:
+                store.close()
+    finally:
+        os.close(lock)
 
 
 def run_embedder(settings: Settings, stop: threading.Event) -> None:

@@ -18,6 +18,7 @@ from myna.db.engine import Database
 from myna.db.posts import last_seq
 from myna.db.purge import StorePurge, purge_store
 from myna.index.checkpoint import load_checkpoint
+from myna.index.embedding import purge_vectors
 from myna.index.rebuild import rebuild_text
 
 PURGED = "purged.json"
@@ -68,6 +69,8 @@ def purge(db: Database, folder: Path, say: Callable[[str], None] = lambda what: 
         say("Building the text index anew, without what was deleted")
         rebuild_text(db, folder)
     text_s = time.monotonic() - began
+    say("Writing the vectors anew, without those of deleted posts")
+    purge_vectors(db, folder)
     began = time.monotonic()
     say("Writing the tables anew")
     store = purge_store(db)

@@ -286,3 +286,14 @@ def test_a_segment_that_has_no_room_leaves_nothing(
     assert load_manifest(tmp_path) is not None
     assert VectorReader(tmp_path).view().posts == 149
     assert not list(tmp_path.glob("*.new"))
+
+
+def test_a_loss_is_remembered_until_somebody_knows(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    damage(next(tmp_path.glob("*.seg")), "runs")
+    open_store(tmp_path).close()
+    store = open_store(tmp_path)
+    assert store.lost
+    store.forget_loss()
+    store.close()
+    assert not open_store(tmp_path).lost

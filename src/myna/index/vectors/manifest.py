@@ -44,6 +44,8 @@ class Manifest:
     """Numbers given so far."""
     sealed: int = 0
     """Records written to the logs before the last one."""
+    lost: bool = False
+    """Whether vectors were damaged and left out, and nobody has made them again yet."""
 
 
 def load_manifest(folder: Path) -> Manifest | None:
@@ -58,7 +60,13 @@ def load_manifest(folder: Path) -> Manifest | None:
             )
             for one in data["entries"]
         )
-        return Manifest(int(data["dimensions"]), entries, int(data["made"]), int(data["sealed"]))
+        return Manifest(
+            int(data["dimensions"]),
+            entries,
+            int(data["made"]),
+            int(data["sealed"]),
+            bool(data["lost"]),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -80,9 +80,6 @@ class VectorStore:
         """
         self.folder = folder
         self.dimensions = dimensions
-        self.lost = False
-        """Whether vectors that were there once turned out to be damaged: they are to be made
-        again. Whoever does so sets it back."""
         self._seal_records = seal_records
         self._max_segment_records = max_segment_records
         self._retry_at = 0.0
@@ -96,28 +93,28 @@ class VectorStore:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(folder, error) from error
-        manifest = load_manifest(folder)
-        if manifest is None or manifest.dimensions != dimensions or not manifest.entries:
-            self.lost = (folder / NAME).exists()
-            manifest = Manifest(dimensions, (Entry("000001.log"),), made=1)
+        found = load_manifest(folder)
+        if found is None or found.dimensions != dimensions or not found.entries:
+            lost = (folder / NAME).exists()
+            found = Manifest(dimensions, (Entry("000001.log"),), made=1, lost=lost)
             self._clean(Manifest(dimensions, ()))
             self._active = self._open_log("000001.log")
-            save_manifest(folder, manifest)
+            save_manifest(folder, found)
         else:
-            self._clean(manifest)
-            for entry in manifest.entries[:-1]:
+            self._clean(found)
+            for entry in found.entries[:-1]:
                 if entry.is_log:
                     log = self._open_log(entry.name)
-                    self.lost |= log.count < entry.records
+                    found = replace(found, lost=found.lost or log.count < entry.records)
                     log.close()
-            self._active = self._open_log(manifest.entries[-1].name)
-        self._manifest = manifest
+            self._active = self._open_log(found.entries[-1].name)
+        self._manifest = found
         self._directory = Directory(folder)
         self._refresh()
-        if self._directory.unusable:
-            self.lost = True
-            there = [e for e in manifest.entries if e.name not in self._directory.unusable]
-            self._save(replace(manifest, entries=tuple(there)))
+        usable = [e for e in found.entries if e.name not in self._directory.unusable]
+        lost = found.lost or len(usable) < len(found.entries)
+        if lost:
+            self._save(replace(found, entries=tuple(usable), lost=True))
             self._clean(self._manifest)
 
     def _open_log(self, name: str) -> VectorLog:
@@ -128,7 +125,6 @@ class VectorStore:
             if not (self.folder / name).is_file():
                 raise
             _log.warning("a log of vectors is damaged and is made again", name=name)
-            self.lost = True
             (self.folder / name).unlink()
             return VectorLog(self.folder / name, self.dimensions, capacity)
 
@@ -144,6 +140,21 @@ class VectorStore:
     def appended(self) -> int:
         """Records written since the beginning; fewer than there were: some were lost."""
         return self._manifest.sealed + self._active.count
+
+    @property
+    def lost(self) -> bool:
+        """Whether vectors that were there once turned out to be damaged, and are to be made again:
+        ``run`` does not know of them any more."""
+        return self._manifest.lost
+
+    def forget_loss(self) -> None:
+        """Whoever makes vectors knows that some are missing."""
+        self._save(replace(self._manifest, lost=False))
+
+    @property
+    def dead(self) -> int:
+        """Vectors in the files that are deleted or were replaced."""
+        return sum(self._directory.dead(entry.name) for entry in self._manifest.entries)
 
     @property
     def posts(self) -> int:
@@ -334,11 +345,11 @@ class VectorStore:
             return False
         if not written.whole:
             return False
-        self.lost |= written.damaged
         entries = list(self._manifest.entries)
         at = [entry.name for entry in entries].index(going.names[0])
         entries[at : at + len(going.names)] = [] if written.empty else [Entry(going.target)]
-        self._save(replace(self._manifest, entries=tuple(entries)))
+        lost = self._manifest.lost or written.damaged
+        self._save(replace(self._manifest, entries=tuple(entries), lost=lost))
         self._damaged -= set(going.names)
         for name in going.names:
             with suppress(OSError):
