@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tantivy
 
-from myna.index.origins import Origins, own_number
+from myna.index.origins import Origins, first_of_each, own_number
 from myna.index.text import TextReader, TextWriter
 from myna.post import State, StoredPost
 from tests.index.world import NOW, make_post, stored
@@ -127,6 +127,18 @@ def test_growth_keeps_what_was_known(tmp_path: Path, monkeypatch: pytest.MonkeyP
     known = sum(origin < 10_000 for origin in origins.assign(copies).values())
     assert first == {post.id: post.id for post in posts}
     assert known >= 0.99 * len(copies)
+
+
+def test_a_few_posts_among_themselves() -> None:
+    posts = [
+        post(1, "😀"),
+        post(2, TEXT),
+        numbered(3),
+        post(4, TEXT.upper(), by="bob"),
+        post(5, "😀"),
+    ]
+    assert first_of_each(posts) == [0, 1, 2, 1, 4]
+    assert first_of_each([]) == []
 
 
 def test_the_index_knows_the_origin(tmp_path: Path) -> None:

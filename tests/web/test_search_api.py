@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -208,3 +209,18 @@ def test_store_and_index_are_asked_in_threads_never_on_the_event_loop(
     client.delete(f"/api/chats/{chat}")
     assert len(asked) > 15
     assert all(asked)
+
+
+def test_copies_are_one_hit(live: Live, client: httpx2.Client, settings: Settings) -> None:
+    text = "RT @ada: mount -o loop image.iso /mnt does it for an ISO"
+    author = Author("irc", "bob", "bob")
+    copy = Event(Kind.CREATE, "irc", "4", Post("irc", "4", author, text, NOW + timedelta(hours=1)))
+    with live.parts.db.begin() as conn:
+        apply_events(conn, [copy], now=NOW + timedelta(hours=1))
+    follower = Follower(live.parts.db, settings.index_dir)
+    follower.catch_up()
+    follower.close()
+    time.sleep(0.05)
+    found = client.get("/api/search", params={"q": "loop image"}).json()
+    assert (found["total"], found["origins"]) == (2, 1)
+    assert [(hit["copies"], hit["first"]["uri"]) for hit in found["hits"]] == [(2, REPLY)]

@@ -318,12 +318,15 @@ const routes = [
             ? []
             : [[codePoints(p.text.slice(0, at)), codePoints(p.text.slice(0, at + word.length))]];
         });
-        return highlights.length > 0 ? [{ post: p, highlights, score: 1 }] : [];
+        return highlights.length > 0
+          ? [{ post: p, highlights, score: 1, copies: 1, first: null }]
+          : [];
       });
       const notes = query.includes("since:x")
         ? ["“since:x” is not a date (2024-01-31): it was read as words."]
         : [];
-      return { query, notes, total: hits.length, took_ms: 3.2, hits };
+      const total = hits.length;
+      return { query, notes, total, origins: total, took_ms: 3.2, next_cursor: null, hits };
     },
   ],
   [

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from myna.answer.events import Source
 from myna.db.engine import Database
 from myna.db.posts import get_parents, get_replies
+from myna.index.origins import first_of_each
 from myna.index.results import Hit
 from myna.index.terms import content_terms
 from myna.post import StoredPost
@@ -54,16 +55,21 @@ def _substance(post: StoredPost) -> int:
 
 
 def _spread(chosen: Sequence[tuple[StoredPost, float]]) -> list[tuple[StoredPost, float]]:
-    """Each post once, no thread too often, copies left out."""
+    """Each post once, no thread too often, copies and near-copies left out."""
+    firsts = first_of_each([post for post, _ in chosen])
     threads: dict[tuple[str, str], int] = {}
     seen: set[int | str] = set()
     kept: list[tuple[StoredPost, float]] = []
-    for post, score in chosen:
+    for (post, score), first in zip(chosen, firsts, strict=True):
         thread = (post.post.network, post.thread)
         text = " ".join(post.post.text.casefold().split())
-        if post.id in seen or text in seen or threads.get(thread, 0) >= MOST_PER_THREAD:
+        origin = chosen[first][0].id
+        if (
+            not seen.isdisjoint({post.id, origin, text})
+            or threads.get(thread, 0) >= MOST_PER_THREAD
+        ):
             continue
-        seen |= {post.id, text}
+        seen |= {post.id, origin, text}
         threads[thread] = threads.get(thread, 0) + 1
         kept.append((post, score))
         if len(kept) == MOST_SOURCES:

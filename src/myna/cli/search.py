@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from myna.index.results import Counts, Hit, SearchResult
+    from myna.post import StoredPost
 
 
 class Sort(StrEnum):
@@ -126,6 +127,7 @@ def as_dict(query: str, result: SearchResult) -> dict[str, Any]:
         "notes": list(result.notes),
         "total": result.total,
         "total_exact": result.total_exact,
+        "origins": result.origins,
         "took_ms": round(result.took_ms, 1),
         "degraded": list(result.left_out),
         "next_cursor": result.next_cursor,
@@ -153,6 +155,19 @@ def _hit(hit: Hit) -> dict[str, Any]:
             "highlights": [list(span) for span in piece.highlights],
         },
         "score": round(hit.score, 3),
+        "copies": hit.copies,
+        "first": _place(hit.first) if hit.first else None,
+    }
+
+
+def _place(stored: StoredPost) -> dict[str, Any]:
+    post = stored.post
+    return {
+        "network": post.network,
+        "uri": post.uri,
+        "author": post.author.handle,
+        "created_at": post.created_at.isoformat(),
+        "url": post.url,
     }
 
 
@@ -176,11 +191,17 @@ def _print(result: SearchResult) -> None:
         if piece.start + len(piece.text) < len(post.text):
             body.append(" …")
         console.print(body)
+        if hit.first:
+            first = hit.first.post
+            said = f"{hit.copies:,} posts say this, first @{first.author.handle} "
+            console.print(Text(f"{said}{first.created_at:%Y-%m-%d %H:%M}", style="dim"))
         console.print(Text(post.url or f"{post.network} {post.uri}", style="dim"))
         console.print()
     found = f"{result.total:,} post{'s' * (result.total != 1)}" if result.total else "No posts"
     if not result.total_exact:
         found = f"More than {found}"
+    if result.origins is not None and result.origins < result.total:
+        found += f", {result.origins:,} independent origin{'s' * (result.origins != 1)},"
     console.print(Text(f"{found} in {result.took_ms:.0f} ms", style="dim"))
 
 

@@ -218,6 +218,17 @@ class Origins:
         self._records = np.frombuffer(opened, _RECORD, size, _HEADER_BYTES + 4 * slots)
 
 
+def first_of_each(posts: Sequence[StoredPost]) -> list[int]:
+    """For each post the index of the first of them that says the same, or its own: the same
+    folding, of a few posts among themselves."""
+    signed = sign([post.post.text for post in posts], [post.post.author.handle for post in posts])
+    firsts = list(range(len(posts)))
+    usable = np.flatnonzero(signed.usable)
+    for place, first in zip(usable.tolist(), usable[_among(signed, usable)].tolist(), strict=True):
+        firsts[place] = first
+    return firsts
+
+
 def _among(signed: Signatures, fresh: np.ndarray) -> np.ndarray:
     """For each of the texts ``fresh``, the index (into ``fresh``) of the first of them that it is
     a copy of, or its own."""

@@ -51,6 +51,8 @@ class HitView(BaseModel):
     )
     snippet: SnippetView = Field(description="The piece that shows best why the post was found.")
     score: float
+    copies: int = Field(description="Posts that were found and say the same, this one among them.")
+    first: PostView | None = Field(description="The earliest of them, where there are several.")
 
 
 class SearchView(BaseModel):
@@ -60,6 +62,9 @@ class SearchView(BaseModel):
     notes: list[str] = Field(description="What in the query was not understood, and why.")
     total: int
     total_exact: bool = Field(description="False where there are more than were counted.")
+    origins: int | None = Field(
+        description="How many of them are no copy of another; null where there are too many to count."
+    )
     took_ms: float
     degraded: list[Stage] = Field(
         description="Stages that were late or broken, without which the search went on."
@@ -133,6 +138,7 @@ async def search(
         notes=list(found.notes),
         total=found.total,
         total_exact=found.total_exact,
+        origins=found.origins,
         took_ms=round(found.took_ms, 3),
         degraded=list(found.left_out),
         next_cursor=found.next_cursor,
@@ -198,6 +204,8 @@ def _hit_view(hit: Hit) -> HitView:
         highlights=list(hit.highlights),
         snippet=SnippetView(text=piece.text, start=piece.start, highlights=list(piece.highlights)),
         score=hit.score,
+        copies=hit.copies,
+        first=post_view(hit.first) if hit.first else None,
     )
 
 

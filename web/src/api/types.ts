@@ -121,13 +121,20 @@ export interface SearchHit {
   post: Post;
   highlights: [number, number][];
   score: number;
+  /** Posts that were found and say the same, this one among them. */
+  copies: number;
+  /** The earliest of them, where there are several. */
+  first: Post | null;
 }
 
 export interface SearchResult {
   query: string;
   notes: string[];
   total: number;
+  /** How many of them are no copy of another; null where there are too many to count. */
+  origins: number | null;
   took_ms: number;
+  next_cursor: string | null;
   hits: SearchHit[];
 }
 

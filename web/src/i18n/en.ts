@@ -160,6 +160,8 @@ export const en = {
     latest: "Latest",
     sort: "Order",
     results: (n: number) => count(n, "post", "posts"),
+    origins: (n: number) => count(n, "independent origin", "independent origins"),
+    copies: (n: number, first: string) => `${number.format(n)} posts say this, first @${first}`,
     took: (ms: number) => `in ${number.format(Math.max(1, Math.round(ms)))} ms`,
     none: "No post matches. Fewer or other words may help.",
     more: "Show more",

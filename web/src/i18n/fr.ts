@@ -165,6 +165,8 @@ export const fr: Dictionary = {
     latest: "Plus récents",
     sort: "Ordre",
     results: (n) => count(n, "message", "messages"),
+    origins: (n) => count(n, "origine indépendante", "origines indépendantes"),
+    copies: (n, first) => `${number.format(n)} messages disent cela, d’abord @${first}`,
     took: (ms) => `en ${number.format(Math.max(1, Math.round(ms)))} ms`,
     none: "Aucun message ne correspond. Essayez avec moins de mots, ou d’autres.",
     more: "En afficher plus",

@@ -6,6 +6,7 @@ import { useSearch } from "../api/queries.ts";
 import type { SearchHit, SearchSort } from "../api/types.ts";
 import { ask } from "../chat/actions.ts";
 import { useSpeech, useText } from "../i18n/language.tsx";
+import { Time } from "../i18n/time.tsx";
 import { PostHead } from "../post/post_head.tsx";
 import { PostText } from "../post/post_text.tsx";
 import { Link, navigate, searchPath, useTitle } from "../router.tsx";
@@ -55,7 +56,10 @@ export function SearchPage({ query, sort }: Props) {
                 t.search.none
               ) : (
                 <>
-                  <strong className="text-ink">{t.search.results(data.total)}</strong>{" "}
+                  <strong className="text-ink">{t.search.results(data.total)}</strong>
+                  {data.origins !== null && data.origins < data.total && (
+                    <>, {t.search.origins(data.origins)}</>
+                  )}{" "}
                   {t.search.took(data.took_ms)}
                 </>
               )}
@@ -77,7 +81,7 @@ export function SearchPage({ query, sort }: Props) {
             ))}
           </ol>
           <div className="flex flex-wrap gap-2 pt-5">
-            {data.hits.length < data.total && limit < MOST && (
+            {data.next_cursor && limit < MOST && (
               <Button onClick={() => setLimit(Math.min(MOST, limit * 2))}>{t.search.more}</Button>
             )}
             <Button onClick={askMyna}>{t.search.ask(query)}</Button>
@@ -143,6 +147,7 @@ function Order({ query, sort }: Props) {
 }
 
 function Hit({ hit }: { hit: SearchHit }) {
+  const t = useText();
   return (
     <Link
       href={hit.post.app_url}
@@ -150,6 +155,12 @@ function Hit({ hit }: { hit: SearchHit }) {
     >
       <PostHead post={hit.post} />
       <PostText text={hit.post.text} highlights={hit.highlights} plain />
+      {hit.first && (
+        <p className="text-sm text-muted">
+          {t.search.copies(hit.copies, hit.first.author.handle)},{" "}
+          <Time iso={hit.first.created_at} />
+        </p>
+      )}
     </Link>
   );
 }
