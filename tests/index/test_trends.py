@@ -64,10 +64,11 @@ def rising(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Trend
     world.add(*usual_posts(), index=False)
     trends = Trends(world.db, world.folder)
 
-    def look(*posts: Post, **options: object) -> TrendsResult:
+    def look(*posts: Post, follow: bool = True, **options: object) -> TrendsResult:
         if posts:
             world.add(*posts, index=False)
-        world.follow(vectors=False)
+        if follow:
+            world.follow(vectors=False)
         return trends.rising(**{"at": NOW, **options})  # pyright: ignore[reportArgumentType]
 
     return look
@@ -91,6 +92,16 @@ def test_many_voices_make_a_trend_until_they_are_deleted(
     assert set(world.search(trend.query)) >= {f"voice{n}" for n in range(12)}
     world.delete(*(f"voice{n}" for n in range(9)), index=False)
     assert "ferry" not in names(rising())
+
+
+def test_an_answer_is_kept_until_one_of_its_posts_goes(
+    rising: Callable[..., TrendsResult], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("myna.index.trends.KEPT_S", 600.0)
+    found = rising(*voices(12))
+    assert rising() == found
+    world.delete("voice11", index=False)  # and the index does not know it yet
+    assert rising(follow=False).trends[0].authors == 11
 
 
 def test_who_cannot_make_a_trend(rising: Callable[..., TrendsResult], world: World) -> None:

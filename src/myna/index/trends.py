@@ -3,7 +3,8 @@
 ``Trends`` proposes subjects of a window from the text index, counts those that stand out in full,
 author by author, makes one topic of subjects that are said in the same posts, and reads the posts
 back from the store: what is not live at this moment is neither counted nor shown. Nothing is kept
-between answers but the past, for a tenth of a window, and an answer for some seconds.
+between answers but the past, for a tenth of a window, and an answer for some seconds, as long as
+all of its posts are live.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -105,6 +106,15 @@ class TrendsResult:
 
 
 @dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer, and the posts that must be live for it to be given again."""
+
+    result: TrendsResult
+    counted: frozenset[int] = frozenset()
+    made_at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(frozen=True, slots=True)
 class _Past:
     """Traffic before a window."""
 
@@ -122,8 +132,7 @@ class Trends:
         self._text = TextReader(index_dir)
         self._mutex = threading.Lock()
         self._pasts: dict[tuple[str, str, str | None], _Past] = {}
-        self._answers: dict[tuple[str, str | None, datetime | None], tuple[float, TrendsResult]]
-        self._answers = {}
+        self._answers: dict[tuple[str, str | None, datetime | None], _Answer] = {}
         with db.begin() as conn:
             self._store = str(store_id(conn))
 
@@ -145,14 +154,20 @@ class Trends:
         key = (window, network, at)
         with self._mutex:
             answer = self._answers.get(key)
-            if answer is None or time.monotonic() - answer[0] > KEPT_S:
+            if answer is None or not self._holds(answer):
                 if len(self._answers) >= _KEPT_ANSWERS:
                     self._answers.clear()
-                answer = (time.monotonic(), self._look(window, network, at))
-                self._answers[key] = answer
-        return replace(answer[1], trends=answer[1].trends[:limit])
+                answer = self._answers[key] = self._look(window, network, at)
+        return replace(answer.result, trends=answer.result.trends[:limit])
 
-    def _look(self, window: str, network: str | None, at: datetime | None) -> TrendsResult:
+    def _holds(self, answer: _Answer) -> bool:
+        """Whether an answer is young, and every post that it counts is still live."""
+        if time.monotonic() - answer.made_at > KEPT_S:
+            return False
+        with self._db.begin() as conn:
+            return which_live(conn, list(answer.counted)) == answer.counted
+
+    def _look(self, window: str, network: str | None, at: datetime | None) -> _Answer:
         start = time.perf_counter()
         now = datetime.now(UTC)
         moment = at or now
@@ -160,29 +175,24 @@ class Trends:
         empty = TrendsResult(window, network, moment, moment - WINDOWS[window], 0, (), 0.0)
         snapshot = self._text.snapshot()
         if snapshot is None or snapshot.store_id != self._store:
-            return empty
+            return _Answer(empty)
         traffic = Traffic(snapshot, network)
         span = _before(moment, width)
         posts = traffic.posts(span)
         if posts == 0 and at is None:
             newest = traffic.newest()
             if newest is None:
-                return empty
+                return _Answer(empty)
             moment = datetime.fromtimestamp(newest / 1000, UTC)
             span = _before(moment, width)
             posts = traffic.posts(span)
         past = self._past(traffic, (snapshot.generation, window, network), span, width)
         looking = _Looking(traffic, span, past, width, posts, moment is now)
-        found = self._shown(looking, looking.candidates())
-        return TrendsResult(
-            window,
-            network,
-            moment,
-            moment - WINDOWS[window],
-            posts,
-            tuple(found),
-            (time.perf_counter() - start) * 1000,
-        )
+        found, counted = self._shown(looking, looking.candidates())
+        took_ms = (time.perf_counter() - start) * 1000
+        since = moment - WINDOWS[window]
+        result = TrendsResult(window, network, moment, since, posts, tuple(found), took_ms)
+        return _Answer(result, counted)
 
     def _past(
         self, traffic: Traffic, key: tuple[str, str, str | None], span: Span, width: int
@@ -198,8 +208,10 @@ class Trends:
         self._pasts[key] = made
         return made
 
-    def _shown(self, looking: _Looking, said: dict[str, list[Said]]) -> list[Trend]:
-        """Topics of what still rises when only live posts are counted."""
+    def _shown(
+        self, looking: _Looking, said: dict[str, list[Said]]
+    ) -> tuple[list[Trend], frozenset[int]]:
+        """Topics of what still rises when only live posts are counted, and these posts."""
         ids = {one.post for posts in said.values() for one in posts}
         with self._db.begin() as conn:
             live = which_live(conn, list(ids))
@@ -216,7 +228,8 @@ class Trends:
             posts = tuple(examples[id] for id in ids if id in examples)
             if posts:
                 shown.append(looking.trend(topic, said[topic[0].subject], live, posts))
-        return shown
+        counted = frozenset(post for topic in made for one in topic for post in one.posts)
+        return shown, counted
 
 
 @dataclass(frozen=True, slots=True)
