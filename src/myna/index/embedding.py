@@ -181,6 +181,8 @@ class EmbedFollower:
         self._folder = folder
         self._purge_seconds = purge_hours * _HOUR_SECONDS if purge_hours else math.inf
         self._maintain_at = 0.0
+        self._purged_up_to: float | None = None
+        """Since when a purge is asked for: what died before goes at once."""
         self._lock = lock_folder(folder, "vectors")
         with db.begin() as conn:
             store, last = str(store_id(conn)), last_seq(conn)
@@ -266,17 +268,23 @@ class EmbedFollower:
         _log.info("vectors of the new embedder serve from now on")
 
     def _maintain(self) -> None:
-        wanted = self._folder / PURGE
-        is_wanted = wanted.exists()
-        if is_wanted:
+        now = time.time()
+        if self._purged_up_to is None and (self._folder / PURGE).exists():
             with self._db.begin() as conn:
                 for one in self._generations():
                     bury(conn, one.store, one.checkpoint)
-        purge_seconds = 0.0 if is_wanted else self._purge_seconds
+                    one.store.note_deaths(now)
+            self._purged_up_to = now
+        purge_seconds = self._purge_seconds
+        if self._purged_up_to is not None:  # what dies from now on may wait
+            purge_seconds = min(purge_seconds, 2 * (now - self._purged_up_to))
         for one in self._generations():
-            one.store.maintain(purge_seconds=purge_seconds)
-        if is_wanted and not any(one.store.dead for one in self._generations()):
-            wanted.unlink(missing_ok=True)
+            one.store.maintain(purge_seconds=purge_seconds, now=now)
+        if self._purged_up_to is not None and not any(
+            one.store.has_dead(self._purged_up_to) for one in self._generations()
+        ):
+            (self._folder / PURGE).unlink(missing_ok=True)
+            self._purged_up_to = None
 
     def catch_up(self) -> None:
         """Embed everything that is committed by now."""

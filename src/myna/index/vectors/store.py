@@ -151,10 +151,12 @@ class VectorStore:
         """Whoever makes vectors knows that some are missing."""
         self._save(replace(self._manifest, lost=False))
 
-    @property
-    def dead(self) -> int:
-        """Vectors in the files that are deleted or were replaced."""
-        return sum(self._directory.dead(entry.name) for entry in self._manifest.entries)
+    def has_dead(self, since: float) -> bool:
+        """Whether a vector that died up to this time (seconds since 1970) is still in a file."""
+        return any(
+            entry.dead_since is not None and entry.dead_since <= since
+            for entry in self._manifest.entries
+        )
 
     @property
     def posts(self) -> int:
@@ -233,7 +235,7 @@ class VectorStore:
         now = time.time() if now is None else now
         if self._rewriting is not None:
             return self._rewriting.done.done() and self._install(self._rewriting)
-        self._note_deaths(now)
+        self.note_deaths(now)
         if time.monotonic() < self._retry_at:
             return False
         if self._last_is_due(now, purge_seconds):
@@ -262,7 +264,7 @@ class VectorStore:
                 rewritten += len(going.names)
         return rewritten
 
-    def _note_deaths(self, now: float) -> None:
+    def note_deaths(self, now: float) -> None:
         """Write down when a file's first vector died, so that the time goes on after a restart."""
         entries = tuple(
             replace(entry, dead_since=now)
