@@ -121,7 +121,8 @@ def _rows(state: dict[str, Any]) -> list[tuple[str, str]]:
         ("index", f"{index['documents']:,} posts, {index['lag']:,} changes behind"),
         (
             "vectors",
-            f"{index['vectors']:,} ({index['coverage']:.0%} of the posts)" + _remade(index),
+            f"{index['vectors']:,} posts that say enough; {index['coverage']:.0%} looked at"
+            + _remade(index),
         ),
         ("model", f"{model['name']}, {'ready' if model['ready'] else 'not running'}"),
         ("database", state["database"]["kind"]),

@@ -20,6 +20,8 @@ from myna.index.vectors import Kind
 from myna.post import Post, StoredPost
 
 _K1, _B = 1.2, 0.75
+_BRIEF_WORDS = 12
+"""A post of fewer words counts as long as this: a bare mention is not the better for saying no more."""
 _NEAR_WORDS = 6
 _TYPO_MIN_CHARACTERS = 5
 _USUAL_QUESTION = 20.0
@@ -130,7 +132,7 @@ class Matcher:
         counts: dict[int, int] = {}
         for _, place, _ in content:
             counts[place] = counts.get(place, 0) + 1
-        length = _K1 * (1 - _B + _B * count / self._average)
+        length = _K1 * (1 - _B + _B * max(count, _BRIEF_WORDS) / self._average)
         bm25 = sum(
             self._idf[place] * times * (_K1 + 1) / (times + length)
             for place, times in counts.items()
