@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -120,7 +122,6 @@ def ours(real: Array, size: int, questions: Array, truth: Sequence[set[int]]) ->
             sealing += settle(store, started)
         adding = time.perf_counter() - began - sealing
         store.close()
-        before = anon_mb()
         reader = VectorReader(folder)
         began = time.perf_counter()
         view = reader.view()
@@ -132,7 +133,7 @@ def ours(real: Array, size: int, questions: Array, truth: Sequence[set[int]]) ->
             **figures,
             "adds_per_s": size / adding,
             "build_s": sealing,
-            "anon_mb": anon_mb() - before,
+            "anon_mb": reader_mb(folder),
             "disk_mb": sum(path.stat().st_blocks for path in folder.iterdir()) * 512 / 1e6,
             "open_s": opening,
         }
@@ -144,6 +145,26 @@ def ours(real: Array, size: int, questions: Array, truth: Sequence[set[int]]) ->
             rows.append({"engine": "myna, all sketches", "vectors": size, **widest})
         eight = [(part.vectors, part.scales, part.runs["post"][part.owners]) for part in view.parts.values()]  # fmt: skip
         return [*rows, {"engine": "flat int8", "vectors": size, **flat(eight, questions, truth)}]
+
+
+def reader_mb(folder: Path) -> float:
+    """What a reader takes in a process of its own, after one search."""
+    told = subprocess.run(
+        [sys.executable, "-m", "evals.vectors", "--reader", str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(told.stdout)
+
+
+def read_once(folder: Path) -> None:
+    """The other side of ``reader_mb``."""
+    before = anon_mb()
+    view = VectorReader(folder).view()
+    dimensions = next(iter(view.parts.values())).vectors.shape[1]
+    view.scan(np.full(dimensions, dimensions**-0.5, np.float32), ASKED)
+    print(anon_mb() - before)
 
 
 def settle(store: VectorStore, began: float) -> float:
@@ -311,7 +332,11 @@ def main() -> None:
     parser.add_argument("--embedder", action="append", default=[], help="an embedder's folder")
     parser.add_argument("--distractors", type=int, nargs="*", default=[1_000, 5_000, 25_000])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--reader", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.reader:
+        read_once(args.reader)
+        return
     configure_logging("warning")
 
     figures: dict[str, Any] = {}
