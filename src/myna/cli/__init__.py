@@ -22,6 +22,8 @@ COMMANDS = {
     "trends": "myna.cli.trends",
     "ask": "myna.cli.ask",
     "index": "myna.cli.index",
+    "backup": "myna.cli.backup",
+    "restore": "myna.cli.restore",
     "models": "myna.cli.models",
     "status": "myna.cli.status",
 }

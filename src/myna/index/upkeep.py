@@ -13,6 +13,7 @@ import threading
 import time
 from datetime import UTC, datetime
 
+from myna.db.deletions import log_deletions
 from myna.db.engine import Database, open_database
 from myna.errors import MynaError
 from myna.index.follow import run_follower
@@ -44,6 +45,7 @@ def _keep_up(settings: Settings, stop: threading.Event) -> None:
         try:
             db = open_database(settings, migrate=False)
             try:
+                log_deletions(db, settings.home)  # before rows go
                 if time.monotonic() >= next_walk:
                     next_walk = time.monotonic() + HORIZON_SECONDS
                     apply_retention(db, settings, stop)
