@@ -51,18 +51,30 @@ def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @index.command()
-def rebuild() -> None:
-    """Build the text index anew beside the one that serves, then move to it.
+def rebuild(
+    text: Annotated[bool, typer.Option("--text", help="The text index (the default).")] = False,
+    vectors: Annotated[
+        bool, typer.Option("--vectors", help="The vectors: minutes for 10,000 posts.")
+    ] = False,
+) -> None:
+    """Build an index anew beside the one that serves, then move to it.
 
     Works while Myna runs, which goes on serving, and while it does not. A kill at any point leaves
-    the old index serving.
+    the old index serving; vectors go on where they were.
     """
-    from myna.index.rebuild import rebuild_text
+    from myna.index.rebuild import rebuild_text, rebuild_vectors
 
-    with _opened() as (settings, db), _bar("Building") as shown:
-        rebuilt = rebuild_text(db, settings.index_dir, shown)
-    who = "The running Myna has moved to it." if rebuilt.by_running else "It is in place."
-    print(f"The text index was built anew in {rebuilt.seconds:.1f} s. {who}")
+    with _opened() as (settings, db):
+        if text or not vectors:
+            with _bar("Building") as shown:
+                rebuilt = rebuild_text(db, settings.index_dir, shown)
+            who = "The running Myna has moved to it." if rebuilt.by_running else "It is in place."
+            print(f"The text index was built anew in {rebuilt.seconds:.1f} s. {who}")
+        if vectors:
+            if rebuild_vectors(db, settings):
+                print("The vectors were made anew.")
+            else:
+                print("The running Myna makes the vectors anew; the old ones serve until then.")
 
 
 @index.command()
@@ -112,7 +124,8 @@ def purge() -> None:
         done = purge_all(db, settings.index_dir, lambda what: console.print(f"{what} …"))
     print(
         f"Purged: {done.deletions:,} deleted or replaced documents from the text index "
-        f"({done.text_s:.1f} s), the tables ({done.store_s:.1f} s)."
+        f"({done.text_s:.1f} s), the vectors ({done.vectors_s:.1f} s), the tables "
+        f"({done.store_s:.1f} s)."
     )
     if not done.store.log:
         print(
@@ -133,16 +146,24 @@ def _compare(settings: Settings, db: Database) -> list[Comparison]:
 
 
 def _mend(settings: Settings, db: Database, found: list[Comparison]) -> int:
-    from myna.index.mend import mend_posts, wait_for_text
+    from myna.db.posts import last_seq
+    from myna.index.mend import mend_posts, wait_for_text, wait_for_vectors
     from myna.index.rebuild import rebuild_text
 
-    ids = sorted({post for one in found for post in one.to_mend})
-    if any(one.damaged or not one.in_index for one in found if one.part == "text"):
+    text, *others = found
+    anew = text.damaged or not text.in_index
+    ids = {post for one in others for post in one.to_mend}
+    ids |= set() if anew else set(text.to_mend)
+    with db.begin() as conn:
+        before = last_seq(conn)
+    after = mend_posts(db, sorted(ids))
+    if anew and text.in_store:
         with _bar("Building") as shown:
             rebuild_text(db, settings.index_dir, shown)
-    else:
-        wait_for_text(db, settings.index_dir, mend_posts(db, ids))
-    return len(ids)
+    wait_for_text(db, settings.index_dir, after)
+    if others:
+        wait_for_vectors(db, settings, before, after)
+    return len(ids) + (text.in_store if anew else 0)
 
 
 def _figures(one: Comparison) -> dict[str, int]:

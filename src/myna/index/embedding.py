@@ -60,6 +60,8 @@ _MAINTAIN_SECONDS = 1.0
 _HOUR_SECONDS = 3600.0
 _PURGE_WAIT_SECONDS = 600.0
 _PURGE_POLL_SECONDS = 0.1
+ANEW = "vectors.anew"
+"""In the index folder: asks the follower to make all vectors anew; gone when the new ones serve."""
 _log = get_logger("index")
 
 
@@ -126,7 +128,7 @@ class Generation:
     def _vectors(self, post: StoredPost, parent: StoredPost | None) -> PostVectors | None:
         """None where the latest vectors are of the same text: a like changes nothing here."""
         wanted = pieces(post, parent) if post.state is State.LIVE else ()
-        digest = _digest(wanted)
+        digest = digest_of(wanted)
         latest = self.store.run(post.id)
         if latest is not None and (latest["digest"], latest["count"]) == (digest, len(wanted)):
             return None
@@ -187,6 +189,7 @@ class EmbedFollower:
         with db.begin() as conn:
             store, last = str(store_id(conn)), last_seq(conn)
         fresh = Checkpoint("", store, vectors_version(embedder), embedder=setting)
+        self._fresh, self._embedder = fresh, embedder
         self._next: Generation | None = None
         self._news = last
         """With two generations, the old one takes in only what comes after this change."""
@@ -203,8 +206,13 @@ class EmbedFollower:
                 self._clean()
                 return
             found = None
-        (folder / NEXT).unlink(missing_ok=True)
         self._serving = self._open(SERVING, found or fresh, embedder)
+        if (folder / ANEW).exists():
+            half = self._usable(NEXT, store, last)
+            half = half if half and half.version == fresh.version else fresh
+            self._next = self._open(NEXT, half, embedder)
+        else:
+            (folder / NEXT).unlink(missing_ok=True)
         self._clean()
 
     def _usable(self, name: str, store: str, last: int) -> Checkpoint | None:
@@ -264,10 +272,16 @@ class EmbedFollower:
         new.move(self._folder / SERVING)
         self._serving.close()
         self._serving, self._next = new, None
+        (self._folder / ANEW).unlink(missing_ok=True)
         self._clean()
-        _log.info("vectors of the new embedder serve from now on")
+        _log.info("the new vectors serve from now on")
 
     def _maintain(self) -> None:
+        if self._next is None and (self._folder / ANEW).exists():
+            _log.info("vectors are made anew")
+            done = self._serving.checkpoint.done
+            self._news = done[-1][1] if done else 0
+            self._next = self._open(NEXT, self._fresh, self._embedder)
         now = time.time()
         if self._purged_up_to is None and (self._folder / PURGE).exists():
             with self._db.begin() as conn:
@@ -298,7 +312,7 @@ class EmbedFollower:
         os.close(self._lock)
 
 
-def _digest(wanted: Sequence[tuple[Kind, str]]) -> int:
+def digest_of(wanted: Sequence[tuple[Kind, str]]) -> int:
     """Tells texts apart; 0 for none."""
     if not wanted:
         return 0

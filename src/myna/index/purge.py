@@ -19,6 +19,7 @@ from myna.db.posts import last_seq
 from myna.db.purge import StorePurge, purge_store
 from myna.index.checkpoint import load_checkpoint
 from myna.index.embedding import purge_vectors
+from myna.index.mend import wait_for_text
 from myna.index.rebuild import rebuild_text
 
 PURGED = "purged.json"
@@ -34,6 +35,7 @@ class Purged:
     deletions: int
     """Deleted or replaced documents that the text index still had."""
     text_s: float
+    vectors_s: float
     store_s: float
     store: StorePurge
 
@@ -63,19 +65,22 @@ def purge(db: Database, folder: Path, say: Callable[[str], None] = lambda what: 
     with db.begin() as conn:
         seq = last_seq(conn)
     at = time.time()
+    wait_for_text(db, folder, seq)
     began = time.monotonic()
     deletions = kept_deletions(folder)
     if deletions:
         say("Building the text index anew, without what was deleted")
         rebuild_text(db, folder)
     text_s = time.monotonic() - began
+    began = time.monotonic()
     say("Writing the vectors anew, without those of deleted posts")
     purge_vectors(db, folder)
+    vectors_s = time.monotonic() - began
     began = time.monotonic()
     say("Writing the tables anew")
     store = purge_store(db)
     _note(folder, seq, at)
-    return Purged(deletions, text_s, time.monotonic() - began, store)
+    return Purged(deletions, text_s, vectors_s, time.monotonic() - began, store)
 
 
 def is_due(db: Database, folder: Path, hours: float, now: float) -> bool:

@@ -19,9 +19,12 @@ from myna.db.engine import Database
 from myna.db.posts import last_seq
 from myna.errors import Conflict, StorageError
 from myna.index.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from myna.index.embedding import ANEW
 from myna.index.follow import Follower
 from myna.index.locks import is_locked, only_one, rows_stay
+from myna.index.mend import open_vectors
 from myna.index.text import BESIDE, NEXT
+from myna.settings import Settings
 
 MOVE_SECONDS = 600.0
 """Longest wait for the running index to take over; under load it has a backlog to write first."""
@@ -57,6 +60,19 @@ def rebuild_text(db: Database, folder: Path, on_progress: Progress | None = None
         shutil.rmtree(folder / BESIDE, ignore_errors=True)
     serving = load_checkpoint(folder / "text.json")
     return Rebuilt((serving or made).seq, time.monotonic() - began, by_running)
+
+
+def rebuild_vectors(db: Database, settings: Settings) -> bool:
+    """Have all vectors made anew beside those that serve. Where the embed role runs, it does so in
+    the background, from now on and after a restart; else they are made here. Whether they are."""
+    request = settings.index_dir / ANEW
+    settings.index_dir.mkdir(parents=True, exist_ok=True)
+    request.touch()
+    if is_locked(settings.index_dir, "vectors"):
+        return False
+    with open_vectors(db, settings) as follower:
+        follower.catch_up()
+    return not request.exists()
 
 
 def _build(db: Database, folder: Path, on_progress: Progress) -> Checkpoint:
