@@ -92,13 +92,16 @@ class Tree:
                     found.append(process)
         return sorted(found, key=lambda one: one.pid)
 
-    def kill_all(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """SIGKILL for everything at once, then ``meanwhile``; the watch starts all again."""
+    def kill_all(
+        self, meanwhile: Callable[[], None] = lambda: None, *, postgres: bool = True
+    ) -> None:
+        """SIGKILL for everything at once, then ``meanwhile``; the watch starts all again. Without
+        ``postgres`` the server is left behind, which the next start takes over."""
         with self._mutex:
             self._down = True
             for process in self.processes.values():
                 process.kill()
-            for process in self.postgres():
+            for process in self.postgres() if postgres else ():
                 with suppress(psutil.Error):
                     process.kill()
             for process in self.processes.values():
@@ -163,6 +166,8 @@ def strike(tree: Tree, fault: str, luck: random.Random) -> None:
                 (found[0] if fault == "postmaster" else luck.choice(found[1:] or found)).kill()
     elif fault == "tree":
         tree.kill_all()
+    elif fault == "roles":
+        tree.kill_all(postgres=False)
     elif fault == "cut":
         tree.kill_all(lambda: cut_something(tree.home, luck))
     elif fault == "disk":

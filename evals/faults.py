@@ -4,8 +4,8 @@
 
 Starts PostgreSQL, a source that writes events and notes what was acknowledged, the index, embed
 and web roles, in a home of their own (on a small disk in memory where mounting is allowed), then
-again and again kills one of them, all of them, PostgreSQL or one of its workers with SIGKILL,
-cuts bytes off an index file or fills the disk, at random moments. Each time: what ended is started
+again and again kills one of them, all of them (with PostgreSQL or but for it), PostgreSQL or one
+of its workers with SIGKILL, cuts bytes off an index file or fills the disk, at random moments. Each time: what ended is started
 again, a search must find the newest acknowledged post, and the store is compared with what the
 acknowledged events come to. At the end every post is compared, and the index with the store.
 """
@@ -59,6 +59,7 @@ FAULTS = {
     "postmaster": 3,
     "backend": 3,
     "tree": 3,
+    "roles": 1,
     "cut": 2,
     "disk": 1,
 }
