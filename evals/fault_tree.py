@@ -109,6 +109,12 @@ class Tree:
             meanwhile()
             self._down = False
 
+    def show_logs(self) -> None:
+        """The last lines of each role's log."""
+        for path in sorted(self._place.glob("*.log")):
+            lines = path.read_text(errors="replace").splitlines()[-6:]
+            print("\n".join([f"     -- {path.name}", *(f"     {line}" for line in lines)]))
+
     def stop(self, *names: str) -> None:
         """SIGTERM for these roles (all, where none is named), for good."""
         with self._mutex:

@@ -5,9 +5,10 @@
 Starts PostgreSQL, a source that writes events and notes what was acknowledged, the index, embed
 and web roles, in a home of their own (on a small disk in memory where mounting is allowed), then
 again and again kills one of them, all of them (with PostgreSQL or but for it), PostgreSQL or one
-of its workers with SIGKILL, cuts bytes off an index file or fills the disk, at random moments. Each time: what ended is started
-again, a search must find the newest acknowledged post, and the store is compared with what the
-acknowledged events come to. At the end every post is compared, and the index with the store.
+of its workers with SIGKILL, cuts bytes off an index file or fills the disk, at random moments. Each
+time: what ended is started again, a search must find the newest acknowledged post, and the store is
+compared with what the acknowledged events come to. At the end every post is compared, and the index
+with the store.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -65,6 +65,8 @@ FAULTS = {
 }
 """Kinds, by how often."""
 SERVING_LIMIT_S = 60.0
+SLOW_S = 20.0
+"""A restart that took longer is shown with the ends of the logs."""
 _CHECKED_EVENTS = 4_000
 
 
@@ -84,7 +86,7 @@ class Outcome:
     index_agrees: bool = False
     restart_s: float = 0.0
     """The longest, from the kill to a search that finds the newest acknowledged post."""
-    restarts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    restarts: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     skipped: list[str] = field(default_factory=list)
 
 
@@ -228,7 +230,9 @@ def run(
             outcome.kills += 1
             judge.wait_until_serving(acknowledged)
             seconds = time.monotonic() - began
-            outcome.restarts[fault].append(seconds)
+            if seconds > SLOW_S:
+                tree.show_logs()
+            outcome.restarts.setdefault(fault, []).append(seconds)
             judge.compare(max(0, acknowledged - _CHECKED_EVENTS))
             print(f"{number + 1:>4} {fault:<11}{seconds:6.2f} s  {_verdict(outcome)}", flush=True)
         _finish(tree, judge, outcome)
