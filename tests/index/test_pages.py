@@ -64,7 +64,7 @@ def test_pages_hold_everything_once(
     full: World, sort: Sort, limit: int, best: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_module, "BY_WORDS", best)
-    monkeypatch.setattr(search_module, "RANKED", 16)
+    monkeypatch.setattr(search_module, "RANKED_TYPED", 16)
     found = pages(full, "image", sort, limit, [])
     assert len(found) == 60
     assert set(found) == set(posts(60))

@@ -131,7 +131,7 @@ def test_a_query_of_a_run_asks_for_its_pairs_alone() -> None:
 
 
 def test_single_characters_are_found_within_runs() -> None:
-    count, found = find("私の本棚", None, {"本": 0}, lambda word: None)
+    count, found = find("私の本棚", None, {"本": 0}, lambda word: None, {})
     assert count == 4
     assert [(token.start, token.end) for _, _, token in found] == [(2, 3)]
 
@@ -175,7 +175,7 @@ def test_offsets_hold_and_both_ways_of_cutting_agree(text: str) -> None:
 def test_finding_is_the_same_as_going_through_all_words(text: str) -> None:
     tokens = tokenize(text)
     places = {token.term: place for place, token in enumerate(tokens[::2])}
-    count, found = find(text, None, places, lambda word: None)
+    count, found = find(text, None, places, lambda word: None, {})
     assert count == len(tokens)
     wanted = [token for token in tokens if token.term in places or token.word in places]
     assert [token for _, _, token in found if token in wanted] == wanted

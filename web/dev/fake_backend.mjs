@@ -318,16 +318,39 @@ const routes = [
             ? []
             : [[codePoints(p.text.slice(0, at)), codePoints(p.text.slice(0, at + word.length))]];
         });
+        const snippet = { text: p.text, start: 0, highlights };
         return highlights.length > 0
-          ? [{ post: p, highlights, score: 1, copies: 1, first: null }]
+          ? [{ post: p, highlights, snippet, score: 1, copies: 1, first: null }]
           : [];
       });
       const notes = query.includes("since:x")
         ? ["“since:x” is not a date (2024-01-31): it was read as words."]
         : [];
-      const total = hits.length;
-      return { query, notes, total, origins: total, took_ms: 3.2, next_cursor: null, hits };
+      return {
+        query,
+        notes,
+        total: hits.length,
+        origins: hits.length,
+        total_exact: true,
+        took_ms: 3.2,
+        degraded: [],
+        next_cursor: null,
+        hits,
+      };
     },
+  ],
+  [
+    "GET",
+    /^\/api\/search\/counts$/,
+    () => ({
+      bucket: "day",
+      total: 210,
+      earlier: 0,
+      bars: Array.from({ length: 21 }, (_, day) => ({
+        start: `2008-04-${String(day + 1).padStart(2, "0")}T00:00:00Z`,
+        posts: day,
+      })),
+    }),
   ],
   [
     "GET",

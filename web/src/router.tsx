@@ -25,7 +25,8 @@ export function parseRoute(path: string, query: string): Route {
   if (first === "about") return { page: "about" };
   if (first === "search") {
     const params = new URLSearchParams(query);
-    const sort = params.get("sort") === "latest" ? "latest" : "relevance";
+    const asked = params.get("sort");
+    const sort = asked === "latest" || asked === "oldest" ? asked : "relevance";
     return { page: "search", query: params.get("q") ?? "", sort };
   }
   if (first === "p" && second && parts.length > 2) {
@@ -40,7 +41,7 @@ export function parseRoute(path: string, query: string): Route {
 }
 
 export const searchPath = (query: string, sort: SearchSort = "relevance"): string =>
-  `/search?${new URLSearchParams({ q: query, ...(sort === "latest" ? { sort } : {}) })}`;
+  `/search?${new URLSearchParams({ q: query, ...(sort === "relevance" ? {} : { sort }) })}`;
 
 const listeners = new Set<() => void>();
 const tell = () => {

@@ -5,16 +5,21 @@ Their posts stay in the index, so that a million of them go and come back with o
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
 from myna.db.accounts import accounts_version, hidden_accounts
 from myna.db.engine import Database
+from myna.errors import DatabaseError
 
 LEFT_OUT = 1_000
 """Accounts that the query itself leaves out, the latest first. Of older ones the posts are proposed
 and then not read from the store: they are not shown, but a total may count them."""
 _KNOWN_SECONDS = 0.05
+_ASK_SECONDS = 0.1
+"""How long the answer may take before the last one does: what is shown is read from the store, so
+nothing hidden shows for it."""
 
 
 class HiddenAccounts:
@@ -31,17 +36,22 @@ class HiddenAccounts:
         """Their keys within this store.
 
         Raises:
-            DatabaseError: the store is away.
+            DatabaseError: the store is away, and was never asked.
         """
         with self._mutex:
             now = time.monotonic()
             if now - self._asked_at >= _KNOWN_SECONDS:
-                self._ask()
+                try:
+                    self._ask()
+                except DatabaseError:
+                    if self._version < 0:
+                        raise
                 self._asked_at = now
             return self._ids
 
     def _ask(self) -> None:
-        with self._db.begin() as conn:
+        first = self._version < 0
+        with self._db.begin(within_s=math.inf if first else _ASK_SECONDS) as conn:
             version = accounts_version(conn)
             if version != self._version:
                 self._ids = tuple(hidden_accounts(conn, LEFT_OUT))

@@ -116,3 +116,9 @@ def newest_gap(spans: Spans, last: int, longest: int) -> tuple[int, int] | None:
             return max(end, to - longest), to
         to = min(to, start)
     return (max(0, to - longest), to) if to > 0 else None
+
+
+def share(checkpoint: Checkpoint | None, last: int) -> float:
+    """Share of the store's changes that a checkpoint covers."""
+    seen = covered(checkpoint.done) if checkpoint else 0
+    return min(1.0, seen / last) if last else 1.0

@@ -93,6 +93,8 @@ class Matcher:
         self._average = max(1.0, average_words)
         self.scale = _REFERENCE / max(1.0, math.log(1 + posts))
         self._place: dict[str, int] = {}
+        self._seen: dict[str, dict[str, int | None]] = {}
+        self._found: dict[tuple[str, str | None], tuple[int, list[tuple[int, int, Token]]]] = {}
         self._idf: list[float] = []
         self._order: list[int] = []
         for word in words:
@@ -125,7 +127,7 @@ class Matcher:
 
     def compare(self, post: Post) -> Lexical:
         """The features of a post's own text."""
-        count, found = find(post.text, post.lang, self._place, self._typo)
+        count, found = self._find(post.text, post.lang)
         content = [(at, place, token) for at, place, token in found if self._idf[place] > 0]
         if not content:
             return Lexical()
@@ -149,10 +151,18 @@ class Matcher:
 
     def missing(self, post: Post, other: Post) -> float:
         """Summed idf of the question's words that ``other`` has and ``post`` has not."""
-        mine = {place for _, place, _ in find(post.text, post.lang, self._place, self._typo)[1]}
+        mine = {place for _, place, _ in self._find(post.text, post.lang)[1]}
         text = other.text[:MAX_CONTEXT_CHARACTERS]
-        theirs = {place for _, place, _ in find(text, other.lang, self._place, self._typo)[1]}
+        theirs = {place for _, place, _ in self._find(text, other.lang)[1]}
         return sum(self._idf[place] for place in theirs - mine) * self.scale
+
+    def _find(self, text: str, lang: str | None) -> tuple[int, list[tuple[int, int, Token]]]:
+        """A post is looked at twice, a parent of many as often as it has replies."""
+        found = self._found.get((text, lang))
+        if found is None:
+            found = find(text, lang, self._place, self._typo, self._seen)
+            self._found[text, lang] = found
+        return found
 
     def _typo(self, word: str) -> int | None:
         """Which of the question's words that no post has this one may stand for."""

@@ -26,14 +26,14 @@ from myna.index import lookup
 from myna.index.accounts import HiddenAccounts
 from myna.index.buckets import Bucket, milliseconds, moment
 from myna.index.budget import Budget, Stage
-from myna.index.checkpoint import Checkpoint, covered
+from myna.index.checkpoint import share
 from myna.index.copies import count_origins, fold
 from myna.index.counts import count_bars
 from myna.index.cursor import Cursor, read_cursor, search_key, write_cursor
 from myna.index.embed import Embedder
 from myna.index.meaning import NEXT, Meaning, MeaningReader
 from myna.index.prepared import Prepared, languages_of, matcher_of, whole_wording
-from myna.index.query import parse
+from myna.index.query import Query, parse
 from myna.index.rank import Candidate, Lexical, likeliest, rank
 from myna.index.results import (
     Asked,
@@ -53,6 +53,8 @@ BY_MEANING = 100
 """Candidates that the vectors propose."""
 RANKED = 64
 """Candidates whose text is read and compared word by word."""
+RANKED_TYPED = 40
+"""The same of what is typed into a search box, whose words all of them have."""
 NEAR_COVERAGE = 0.4
 NEAR_COSINE = 0.55
 """What a post without all the words of a search must reach in one of these to be shown."""
@@ -183,7 +185,7 @@ class Searcher:
             return SearchResult(hits, notes, ended.total, _since(start), budget.left_out)
         strict = compiled.strict_clauses(snapshot.schema, parsed, said=False, languages=languages)
         strict += lookup.of_shown_accounts(snapshot)
-        looking = self._threads.submit(self._look_around, wording)
+        looking = self._threads.submit(self._look_around, wording, parsed)
         proposals = self._propose(asked, strict)
         meaning, near = budget.wait(Stage.MEANING, looking, _MEANING_SHARE) or (None, [])
         proposals = lookup.allowed(snapshot, near, strict) | proposals
@@ -229,8 +231,8 @@ class Searcher:
             last_seq=last,
             documents=snapshot.searcher.num_docs if snapshot else 0,
             vectors=vectors.posts if vectors is not None else 0,
-            coverage=_share(checkpoint, last),
-            remade=_share(coming, last) if coming else None,
+            coverage=share(checkpoint, last),
+            remade=share(coming, last) if coming else None,
         )
 
     def _snapshot(self) -> Snapshot | None:
@@ -239,9 +241,11 @@ class Searcher:
             return None  # its numbers would mean other posts here
         return snapshot.leaving_out(self._accounts.ids())
 
-    def _look_around(self, text: str) -> tuple[Meaning | None, list[int]]:
+    def _look_around(self, text: str, query: Query) -> tuple[Meaning | None, list[int]]:
         meaning = self._meaning.look(text)
-        return meaning, meaning.nearest(BY_MEANING) if meaning else []
+        if meaning is None:
+            return None, []
+        return meaning, meaning.nearest(BY_MEANING, since=query.since, until=query.until)
 
     def _begin(self, asked: Prepared, wanted: lookup.Conditions, key: bytes) -> Cursor:
         """Where a search in the order of time begins."""
@@ -269,7 +273,7 @@ class Searcher:
         cosines = _cosines(meaning, proposals)
         likely = likeliest(proposals, cosines, asked.matcher, len(proposals))
         likely.sort(key=lambda post: post not in exact)
-        read = likely[: max(limit, RANKED)]
+        read = likely[: max(limit, RANKED if len(exact) < limit else RANKED_TYPED)]
         hits = self._rank(asked, read, limit, cosines)
         hits = [hit for hit in hits if hit.post.id in exact or _is_near(hit)]
         hits.sort(key=lambda hit: hit.post.id not in exact)
@@ -323,7 +327,8 @@ class Searcher:
         strict += lookup.of_shown_accounts(asked.snapshot)
         ids: list[int] = []
         if meaning:
-            scan = self._threads.submit(meaning.nearest, BY_MEANING)
+            since, until = asked.query.since, asked.query.until
+            scan = self._threads.submit(meaning.nearest, BY_MEANING, since=since, until=until)
             ids = asked.budget.wait(Stage.MEANING, scan, _MEANING_SHARE) or []
         proposals = self._propose(asked, strict)
         return lookup.allowed(asked.snapshot, ids, strict) | proposals
@@ -406,12 +411,6 @@ def _cosines(meaning: Meaning | None, posts: Iterable[int]) -> dict[int, dict[Ki
 
 def _is_near(hit: Hit) -> bool:
     return hit.coverage >= NEAR_COVERAGE or (hit.cosine or 0.0) >= NEAR_COSINE
-
-
-def _share(checkpoint: Checkpoint | None, last: int) -> float:
-    """Share of the store's changes that a checkpoint covers."""
-    seen = covered(checkpoint.done) if checkpoint else 0
-    return min(1.0, seen / last) if last else 1.0
 
 
 def _since(start: float) -> float:

@@ -6,6 +6,7 @@ import type {
   Config,
   Message,
   PostView,
+  SearchCounts,
   SearchResult,
   SearchSort,
   Status,
@@ -93,10 +94,17 @@ export const api = {
     call<{ assistant: Message }>("POST", `/api/messages/${message}/regenerate`, { language }),
   stop: (message: string) => call<Message>("POST", `/api/messages/${message}/stop`),
 
-  search: (query: string, sort: SearchSort, limit: number, signal?: AbortSignal) =>
+  search: (query: string, sort: SearchSort, cursor: string | null, signal?: AbortSignal) =>
     call<SearchResult>(
       "GET",
-      `/api/search?${new URLSearchParams({ q: query, sort, limit: String(limit) })}`,
+      `/api/search?${new URLSearchParams({ q: query, sort, limit: "25", ...(cursor ? { cursor } : {}) })}`,
+      undefined,
+      signal,
+    ),
+  counts: (query: string, signal?: AbortSignal) =>
+    call<SearchCounts>(
+      "GET",
+      `/api/search/counts?${new URLSearchParams({ q: query })}`,
       undefined,
       signal,
     ),

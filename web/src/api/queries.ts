@@ -1,6 +1,6 @@
 /** What the pages ask for, cached. Keys are arrays that begin with the noun. */
 
-import { QueryClient, keepPreviousData, useQuery } from "@tanstack/react-query";
+import { QueryClient, keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { ApiError, api } from "./client.ts";
 import type { SearchSort, TrendWindow } from "./types.ts";
 
@@ -66,12 +66,23 @@ export const useChat = (id: string | null) =>
     enabled: id !== null,
   });
 
-export const useSearch = (query: string, sort: SearchSort, limit: number) =>
-  useQuery({
-    queryKey: ["search", query, sort, limit],
-    queryFn: ({ signal }) => api.search(query, sort, limit, signal),
+/** Pages of posts; each goes on where the last one ended, whatever arrives meanwhile. */
+export const useSearch = (query: string, sort: SearchSort) =>
+  useInfiniteQuery({
+    queryKey: ["search", query, sort],
+    queryFn: ({ pageParam, signal }) => api.search(query, sort, pageParam, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
     enabled: query.trim() !== "",
     placeholderData: keepPreviousData,
+  });
+
+export const useCounts = (query: string) =>
+  useQuery({
+    queryKey: ["counts", query],
+    queryFn: ({ signal }) => api.counts(query, signal),
+    enabled: query.trim() !== "",
+    retry: false,
   });
 
 export const useTrends = (window: TrendWindow, limit: number) =>

@@ -115,11 +115,13 @@ export interface Status {
   };
 }
 
-export type SearchSort = "relevance" | "latest";
+export type SearchSort = "relevance" | "latest" | "oldest";
 
 export interface SearchHit {
   post: Post;
   highlights: [number, number][];
+  /** The piece of the post to show in a list; `start` is its place in the text. */
+  snippet: { text: string; start: number; highlights: [number, number][] };
   score: number;
   /** Posts that were found and say the same, this one among them. */
   copies: number;
@@ -131,11 +133,25 @@ export interface SearchResult {
   query: string;
   notes: string[];
   total: number;
+  /** false where there are more posts than were counted. */
+  total_exact: boolean;
   /** How many of them are no copy of another; null where there are too many to count. */
   origins: number | null;
   took_ms: number;
+  /** Stages that were late or broken. */
+  degraded: string[];
   next_cursor: string | null;
   hits: SearchHit[];
+}
+
+export type Bucket = "minute" | "hour" | "day" | "week" | "month" | "year";
+
+/** How many posts of a search were written when. */
+export interface SearchCounts {
+  bucket: Bucket;
+  total: number;
+  earlier: number;
+  bars: { start: string; posts: number }[];
 }
 
 export interface PostView {

@@ -1,6 +1,6 @@
 /** Search among the posts, with the operators that people know from other networks. */
 
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { ApiError } from "../api/client.ts";
 import { useSearch } from "../api/queries.ts";
 import type { SearchHit, SearchSort } from "../api/types.ts";
@@ -13,11 +13,9 @@ import { Link, navigate, searchPath, useTitle } from "../router.tsx";
 import { Button } from "../ui/button.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { toast } from "../ui/toast.tsx";
+import { Histogram } from "./histogram.tsx";
 import { Page, Skeleton } from "./page.tsx";
 import { Trends } from "./trends.tsx";
-
-const FIRST = 25;
-const MOST = 100;
 
 interface Props {
   query: string;
@@ -26,8 +24,13 @@ interface Props {
 
 export function SearchPage({ query, sort }: Props) {
   const { t, language } = useSpeech();
-  const [limit, setLimit] = useState(FIRST);
-  const { data, error, isFetching, refetch } = useSearch(query, sort, limit);
+  const search = useSearch(query, sort);
+  const { error, isFetching, isFetchingNextPage, refetch } = search;
+  const data = search.data?.pages[0];
+  const hits = useMemo(
+    () => search.data?.pages.flatMap((page) => page.hits) ?? [],
+    [search.data?.pages],
+  );
   useTitle(t.app.title(query || t.search.title));
   const asked = query.trim() !== "";
   const askMyna = () => {
@@ -49,14 +52,16 @@ export function SearchPage({ query, sort }: Props) {
         </p>
       )}
       {asked && data && !error && (
-        <div className={isFetching ? "opacity-60" : ""}>
+        <div className={isFetching && !isFetchingNextPage ? "opacity-60" : ""}>
           <div className="flex flex-wrap items-center gap-x-3 gap-y-2 py-4 text-sm text-muted">
             <p role="status">
               {data.total === 0 ? (
                 t.search.none
               ) : (
                 <>
-                  <strong className="text-ink">{t.search.results(data.total)}</strong>
+                  <strong className="text-ink">
+                    {t.search.results(data.total, data.total_exact)}
+                  </strong>
                   {data.origins !== null && data.origins < data.total && (
                     <>, {t.search.origins(data.origins)}</>
                   )}{" "}
@@ -67,22 +72,25 @@ export function SearchPage({ query, sort }: Props) {
             <span className="grow" />
             <Order query={query} sort={sort} />
           </div>
-          {data.notes.map((note) => (
+          <Histogram query={query} />
+          {[...data.notes, ...(data.degraded.length > 0 ? [t.search.degraded] : [])].map((note) => (
             <p key={note} className="flex items-start gap-2 pb-3 text-sm text-doubt">
               <Icon name="info" className="mt-0.5 size-4" />
               {note}
             </p>
           ))}
           <ol className="grid gap-2.5">
-            {data.hits.map((hit) => (
+            {hits.map((hit) => (
               <li key={`${hit.post.network} ${hit.post.uri}`} className="offscreen-cheap">
                 <Hit hit={hit} />
               </li>
             ))}
           </ol>
           <div className="flex flex-wrap gap-2 pt-5">
-            {data.next_cursor && limit < MOST && (
-              <Button onClick={() => setLimit(Math.min(MOST, limit * 2))}>{t.search.more}</Button>
+            {search.hasNextPage && (
+              <Button disabled={isFetchingNextPage} onClick={() => void search.fetchNextPage()}>
+                {t.search.more}
+              </Button>
             )}
             <Button onClick={askMyna}>{t.search.ask(query)}</Button>
           </div>
@@ -132,7 +140,7 @@ function Order({ query, sort }: Props) {
   const t = useText();
   return (
     <div role="group" aria-label={t.search.sort} className="flex rounded-lg bg-side p-0.5">
-      {(["relevance", "latest"] as const).map((value) => (
+      {(["relevance", "latest", "oldest"] as const).map((value) => (
         <Link
           key={value}
           href={searchPath(query, value)}
@@ -154,7 +162,7 @@ function Hit({ hit }: { hit: SearchHit }) {
       className="grid gap-2 rounded-2xl border border-line bg-surface p-4 transition-colors hover:border-amber"
     >
       <PostHead post={hit.post} />
-      <PostText text={hit.post.text} highlights={hit.highlights} plain />
+      <PostText {...shown(hit)} plain />
       {hit.first && (
         <p className="text-sm text-muted">
           {t.search.copies(hit.copies, hit.first.author.handle)},{" "}
@@ -163,6 +171,18 @@ function Hit({ hit }: { hit: SearchHit }) {
       )}
     </Link>
   );
+}
+
+/** The piece of a post that was found, with dots where the post goes on. */
+function shown({ post, snippet }: SearchHit) {
+  const before = snippet.start > 0 ? "… " : "";
+  const ends = snippet.start + [...snippet.text].length >= [...post.text].length;
+  return {
+    text: `${before}${snippet.text}${ends ? "" : " …"}`,
+    highlights: snippet.highlights.map(
+      ([start, end]) => [start + before.length, end + before.length] as const,
+    ),
+  };
 }
 
 function Operators() {
