@@ -38,7 +38,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,21 +46,14 @@ import psutil
 from evals.bench import percentile, print_table
 from evals.instance import ROOT, Child
 from evals.peers import measure_peers
-from evals.traffic import NETWORK, Traffic, line_of, load, write_lines
+from evals.probes import Feeder, look
+from evals.traffic import NETWORK, Traffic, load, write_lines
 from myna.db.engine import Database, open_database
 from myna.db.posts import last_seq
 from myna.index.checkpoint import load_checkpoint
-from myna.index.search import Searcher
-from myna.post import Author, Event, Kind, Post
 from myna.settings import Settings
 from myna.telemetry import configure_logging
 
-PROBE_S = 0.5
-"""Between two posts that are looked for."""
-POLL_S = 0.02
-"""Between two searches for one: so much too late it may be seen."""
-GIVE_UP_S = 30.0
-TICK_S = 0.01
 SAMPLE_S = 2.0
 UNPACED_EVENTS = 400_000
 DRAIN_S = 600.0
@@ -162,93 +154,6 @@ def disk_mb(*folders: Path) -> float:
     return total / 1e6
 
 
-def probe(number: int) -> Event:
-    """A post that is looked for, by a word that nothing else has."""
-    uri = f"probe-{number}"
-    author = Author(NETWORK, "probe", "probe")
-    post = Post(NETWORK, uri, author, f"a post with {word_of(number)} in it", datetime.now(UTC))
-    return Event(Kind.CREATE, NETWORK, uri, post)
-
-
-def word_of(number: int) -> str:
-    """The probe's word."""
-    return f"zzprobe{number}qq"
-
-
-class Feeder:
-    """Writes a file of lines to the source at a pace, and the probes between them."""
-
-    def __init__(self, lines: Path, pipe: Any, rate: float, seconds: float, probes: Any) -> None:
-        self._lines, self._pipe = lines, pipe
-        self._rate, self._seconds = rate, seconds
-        self._probes = probes
-        self._made = 0
-        self._deletable: list[int] = []
-        self.events = 0
-        self.late_s = 0.0
-        """How far it was behind its pace at most: the source did not take more."""
-
-    def run(self) -> None:
-        """Feed to the end of the time, or of the file."""
-        began = time.monotonic()
-        next_probe = began
-        with self._lines.open("rb", buffering=1 << 20) as file:
-            while (now := time.monotonic()) - began < self._seconds:
-                if now >= next_probe:
-                    next_probe += PROBE_S
-                    self._probe()
-                due = max(0, int((now - began) * self._rate) - self.events) if self._rate else 500
-                self.late_s = max(self.late_s, due / self._rate if self._rate else 0.0)
-                batch = [line for line in (file.readline() for _ in range(min(due, 2_000))) if line]
-                if due and not batch:
-                    break
-                self._pipe.write(b"".join(batch))
-                self._pipe.flush()
-                self.events += len(batch)
-                if self._rate:
-                    time.sleep(max(0.0, TICK_S - (time.monotonic() - now)))
-        self._pipe.close()
-
-    def _probe(self) -> None:
-        number = self._made
-        self._made += 1
-        self._hand("found", number, probe(number))
-        if number >= 8 and number % 2:  # one that has had four seconds to be found
-            old = number - 8
-            self._hand("gone", old, Event(Kind.DELETE, NETWORK, f"probe-{old}"))
-
-    def _hand(self, what: str, number: int, event: Event) -> None:
-        self._probes.put((what, number, time.monotonic()))
-        self._pipe.write(line_of(event))
-        self._pipe.flush()
-        self.events += 1
-
-
-def look(settings: Settings, probes: Any, times: Any) -> None:
-    """The searcher's process: look for each probe until it is found, or gone."""
-    db = open_database(settings, migrate=False)
-    searcher = Searcher(db, settings.index_dir, embedder=None)
-    waiting: list[tuple[str, int, float]] = []
-    open_ended = True
-    while open_ended or waiting:
-        while open_ended and not (probes.empty() and waiting):
-            told = probes.get()
-            if told is None:
-                open_ended = False
-                break
-            waiting.append(told)
-        for told in list(waiting):
-            what, number, since = told
-            found = bool(searcher.search(word_of(number), limit=1).hits)
-            took = time.monotonic() - since
-            if found == (what == "found") or took > GIVE_UP_S:
-                waiting.remove(told)
-                times.put((what, took))
-        time.sleep(POLL_S)
-    times.put(None)
-    db.dispose()
-
-
 def run(settings: Settings, lines: Path, rate: float, seconds: float) -> dict[str, Any]:
     """One run against the store as it is; its figures."""
     env = {"MYNA_HOME": str(settings.home), "MYNA_DEMO": "0", "MYNA_LOG_LEVEL": "warning"}
@@ -306,7 +211,8 @@ def run(settings: Settings, lines: Path, rate: float, seconds: float) -> dict[st
             found[told[0]].append(told[1])
         searcher.join()
     first, last = watched.samples[0], watched.samples[-1]
-    cpu = {role: last.cpu_s.get(role, 0.0) - first.cpu_s.get(role, 0.0) for role in last.cpu_s}
+    used = {role: max(s.cpu_s.get(role, 0.0) for s in watched.samples) for role in first.cpu_s}
+    cpu = {role: seconds - first.cpu_s[role] for role, seconds in used.items()}
     changes = stored_after(settings) - before
     events = int(summary.get("accepted", 0))
     show_course(watched)
@@ -357,9 +263,9 @@ def show_course(watched: Watched) -> None:
                 "rss_mb": round(after.rss_mb),
                 **{
                     f"{role}_cores": round(
-                        (after.cpu_s[role] - before.cpu_s.get(role, 0.0)) / seconds, 2
+                        (after.cpu_s.get(role, 0.0) - before.cpu_s.get(role, 0.0)) / seconds, 2
                     )
-                    for role in sorted(after.cpu_s)
+                    for role in sorted(samples[0].cpu_s)
                 },
             }
         )

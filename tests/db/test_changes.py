@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -309,3 +311,46 @@ def test_a_batch_that_is_rolled_back_gives_its_numbers_back(db: Database) -> Non
         raise RuntimeError
     assert apply(db, create("2")).created == 1
     assert [item.seq for item in changes(db)] == [1]
+
+
+WRITER = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from pydantic import SecretStr
+from myna.db.engine import open_database
+from myna.db.posts import apply_events
+from myna.post import Author, Event, Kind, Post
+from myna.settings import Settings
+
+now = datetime.now(UTC)
+name, url = sys.argv[1:]
+db = open_database(Settings(home=Path("/nowhere"), database_url=SecretStr(url)), migrate=False)
+for batch in range(30):
+    events = [
+        Event(Kind.CREATE, "net", uri, Post("net", uri, Author("net", uri[-1], uri[-1]), "hi", now))
+        for uri in (f"{name}-{batch}-{n}" for n in range(10))
+    ]
+    events.append(Event(Kind.DELETE, "net", f"{name}-{batch}-0"))
+    with db.begin() as conn:
+        apply_events(conn, events, now=now)
+"""
+
+
+def test_several_processes_leave_no_gap_that_closes_later(db: Database, database_url: str) -> None:
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(number), database_url])
+        for number in range(3)
+    ]
+    seen: list[int] = []
+    while True:
+        ended = all(writer.poll() is not None for writer in writers)
+        with db.begin() as conn:
+            last, changes = last_seq(conn), read_changes(conn, len(seen), 10_000)
+        assert last >= len(seen)
+        seen += [change.seq for change in changes]
+        assert seen == list(range(1, len(seen) + 1))
+        if ended and not changes:
+            break
+    assert [writer.returncode for writer in writers] == [0, 0, 0]
+    assert len(seen) == 3 * 30 * 10

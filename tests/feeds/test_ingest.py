@@ -11,8 +11,9 @@ import pytest
 
 from myna.db.engine import Database
 from myna.db.posts import Applied, counts, load_cursor
-from myna.errors import SourceError
-from myna.feeds.ingest import BATCH_RECORDS, Summary, gather, run_source
+from myna.errors import DatabaseError, SourceError
+from myna.feeds import ingest
+from myna.feeds.ingest import BATCH_RECORDS, Summary, gather, run_live, run_source
 from myna.feeds.source import Record, Rejection
 from myna.post import Author, Event, Kind, Post
 
@@ -104,3 +105,72 @@ def test_a_slow_source_does_not_keep_its_posts_waiting() -> None:
             time.sleep(0.15)
 
     assert max(sizes(slowly())) < 4
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingest, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(ingest, "LONGEST_WAIT_SECONDS", 0.02)
+
+
+class Away:
+    """A store that refuses every transaction while it is ``away``."""
+
+    def __init__(self, db: Database) -> None:
+        self.db, self.away, self.refused = db, False, 0
+
+    def begin(self) -> object:
+        if self.away:
+            self.refused += 1
+            raise DatabaseError("away")
+        return self.db.begin()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_source_waits_for_the_store_and_goes_on(db: Database) -> None:
+    store, given = Away(db), []
+
+    class Watched(Numbers):
+        def read(self, cursor: str) -> Iterator[Record | None]:
+            for item in super().read(cursor):
+                given.append(item)
+                store.away = store.away or len(given) == BATCH_RECORDS + 1
+                yield item
+
+    def run() -> None:
+        run_source(store, Watched(3 * BATCH_RECORDS), patient=True)  # type: ignore[arg-type]
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    while store.refused < 3:
+        time.sleep(0.01)
+    assert len(given) == 2 * BATCH_RECORDS  # no more than the batch that waits is held
+    given.clear()  # so that it does not go away again
+    given.extend([None] * (BATCH_RECORDS + 1))
+    store.away = False
+    thread.join(30)
+    assert stored(db) == (3 * BATCH_RECORDS, str(3 * BATCH_RECORDS))
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_waiting_source_can_be_stopped(db: Database) -> None:
+    store, stop = Away(db), threading.Event()
+    store.away = True
+    thread = threading.Thread(target=run_live, args=(store, Numbers(10), stop))
+    thread.start()
+    while store.refused < 2:
+        time.sleep(0.01)
+    stop.set()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_live_source_that_breaks_is_opened_again_where_it_was(db: Database) -> None:
+    class Flaky(Numbers):
+        def read(self, cursor: str) -> Iterator[Record | None]:
+            self.broken = int(cursor or 0) + 4 if int(cursor or 0) < 9 else 0
+            return super().read(cursor)
+
+    run_live(db, Flaky(12), threading.Event())
+    assert stored(db) == (12, "12")

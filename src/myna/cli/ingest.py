@@ -1,8 +1,10 @@
-"""``myna ingest``: read an archive of posts into the store."""
+"""``myna ingest``: the process through which posts come in: live sources and the text index over
+them, or an archive that is read once."""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -16,12 +18,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from myna.cli.children import stop_with_parent
+from myna.cli.serve import Role, run_roles
 from myna.db.engine import open_database
 from myna.db.networks import ensure_network
 from myna.feeds.archive import Archive
 from myna.feeds.ingest import Summary, run_source
 from myna.feeds.source import Rejection
-from myna.settings import load_settings
+from myna.settings import Settings, load_settings
 from myna.telemetry import configure_logging
 
 SHOWN_REJECTIONS = 20
@@ -37,22 +41,30 @@ def register(app: typer.Typer) -> None:
 
 def ingest(
     file: Annotated[
-        str, typer.Argument(help="JSON lines, plain or compressed (gzip, Zstandard); - is stdin.")
-    ],
+        str | None,
+        typer.Argument(
+            help="JSON lines, plain or compressed (gzip, Zstandard); - is stdin. Without a file: "
+            "the live sources and the text index, in the foreground."
+        ),
+    ] = None,
     network: Annotated[
         str | None,
         typer.Option(help="Network that the posts belong to. Default: the file's name."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Read an archive of posts into the store.
+    """Read an archive of posts into the store, or run the live sources and the text index.
 
     Each line is a JSON object with id, author, created_at and text, and perhaps reply_to, lang,
     likes, reposts, url, channel. Bad lines are named, counted and skipped. Reading a file again
-    changes nothing; after a stop, the same command goes on where it was.
+    changes nothing; after a stop, the same command goes on where it was. While PostgreSQL is away
+    it waits.
     """
     settings = load_settings()
     configure_logging(settings.log_level)
+    if file is None:
+        _run_live(settings)
+        return
     archive = Archive(file, network)
     archive.check()
     began = time.monotonic()
@@ -75,6 +87,7 @@ def ingest(
                 database,
                 archive,
                 stop=stop,
+                patient=True,
                 on_batch=after_batch,
                 on_rejection=report.reject,
             )
@@ -85,6 +98,16 @@ def ingest(
     if summary.stopped:
         errors.print("Stopped. The same command goes on from here.")
         raise typer.Exit(_INTERRUPTED)
+
+
+def _run_live(settings: Settings) -> None:
+    """The text index and every source that is configured, until SIGTERM or Ctrl-C."""
+    if parent := os.environ.get("MYNA_PARENT"):
+        stop_with_parent(int(parent))
+    roles = [Role.index]
+    if settings.demo and settings.demo_pace > 0:
+        roles.append(Role.demo)
+    run_roles(roles, settings)
 
 
 class _Bar:

@@ -58,6 +58,11 @@ def serve(
 
         serve_web(settings)
         return
+    run_roles(roles, settings)
+
+
+def run_roles(roles: list[Role], settings: Settings) -> None:
+    """Roles in this process, until SIGTERM or Ctrl-C."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -100,6 +105,6 @@ def _run(role: Role, settings: Settings, stop: threading.Event) -> None:
             from myna.db.engine import open_database
             from myna.feeds.demo import run_demo
 
-            run_demo(settings, open_database(settings, migrate=False), stop)
+            run_demo(settings, open_database(settings), stop)
         case Role.web:
             raise AssertionError("uvicorn runs it")

@@ -108,21 +108,20 @@ def _run(settings: Settings, console: Console, *, open_browser: bool) -> None:
 
 
 def _children(settings: Settings) -> list[Child]:
-    """The processes and their roles. The demo's replay is idle work: it shares the index's."""
-    processes = {"index": ["index"], "embed": ["embed"], "web": ["web"]}
+    """The processes and what they run. Live sources share the index's process."""
+    processes = {"index": ["ingest"]}
+    processes |= {role: ["serve", f"--role={role}"] for role in ("embed", "web")}
     if not settings.model_url:
-        processes = {"model": ["model"], **processes}
-    if settings.demo and settings.demo_pace > 0:
-        processes["index"].append("demo")
+        processes = {"model": ["serve", "--role=model"], **processes}
     env = {"MYNA_HOME": str(settings.home), **SMALL_HEAP}
     return [
         Child(
             name,
-            [sys.executable, "-m", "myna", "serve"] + [f"--role={role}" for role in roles],
+            [sys.executable, "-m", "myna", *command],
             settings.logs_dir / f"{name}.log",
             env,
         )
-        for name, roles in processes.items()
+        for name, command in processes.items()
     ]
 
 

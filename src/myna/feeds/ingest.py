@@ -1,7 +1,8 @@
 """From a source into the store: small batches, each in one transaction with the source's cursor.
 
 What is committed is acknowledged. After a crash the source goes on behind the last committed
-cursor; what it gives twice changes nothing.
+cursor; what it gives twice changes nothing. While PostgreSQL is away a batch waits, and with it the
+source, which is read no further than the batch: memory stays what one batch takes.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
 
 from myna.db.engine import Database
-from myna.db.posts import Applied, apply_events, load_cursor, save_cursor
+from myna.db.posts import Applied, SourceState, apply_events, load_cursor, save_cursor
+from myna.errors import DatabaseError, SourceError, StorageError
 from myna.feeds.source import Record, Rejection, Source
 from myna.telemetry import get_logger
 
@@ -24,6 +28,16 @@ BATCH_RECORDS = 1000
 
 BATCH_SECONDS = 0.25
 """Longest time that a record waits for its batch to fill."""
+
+
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 10.0
+"""Between two tries; each is twice as long as the one before."""
+
+STEADY_SECONDS = 60.0
+"""A source that ran so long begins with the first pause again."""
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -48,31 +62,84 @@ def run_source(
     source: Source,
     *,
     stop: threading.Event | None = None,
+    patient: bool = False,
     on_batch: Callable[[Summary], None] | None = None,
     on_rejection: Callable[[Rejection], None] | None = None,
 ) -> Summary:
     """Read ``source`` from its stored cursor to its end, or until ``stop`` is set.
 
     A batch that was begun is still written when ``stop`` is set. ``on_batch`` is called after
-    each commit.
+    each commit. ``patient`` waits for a store that is away or full, until ``stop`` is set.
 
     Raises:
         SourceError: the source broke; what came before is stored.
         DatabaseError, StorageError: the store refused; the last batch is not stored.
     """
     summary = Summary()
-    with db.begin() as conn:
-        state = load_cursor(conn, source.name)
+    stop = stop or threading.Event()
+    patience = _Patience(source.name, stop if patient else None)
+    state = patience.over(lambda: _place(db, source.name))
     records = source.read(state.cursor if state else "")
-    for batch in gather(records, stop or threading.Event()):
-        _write(db, source.name, batch, summary)
+    for batch in gather(records, stop):
+        patience.over(partial(_write, db, source.name, batch, summary))
         for record in batch:
             if record.rejection and on_rejection:
                 on_rejection(record.rejection)
         if on_batch:
             on_batch(summary)
-    summary.stopped = stop is not None and stop.is_set()
+    summary.stopped = stop.is_set()
     return summary
+
+
+def run_live(db: Database, source: Source, stop: threading.Event) -> None:
+    """Follow a live source until ``stop`` is set, or its end. One that breaks is opened again at
+    its stored cursor, after growing pauses, and says so once."""
+    wait, broken = FIRST_WAIT_SECONDS, False
+    while not stop.is_set():
+        began = time.monotonic()
+        try:
+            run_source(db, source, stop=stop, patient=True)
+            return
+        except SourceError as error:
+            if time.monotonic() - began > STEADY_SECONDS:
+                wait, broken = FIRST_WAIT_SECONDS, False
+            if not broken:
+                log.warning(
+                    "source broke and is opened again", source=source.name, reason=str(error)
+                )
+            broken = True
+            stop.wait(wait)
+            wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+        except (DatabaseError, StorageError):
+            return  # it was stopped while it waited
+
+
+@dataclass(slots=True)
+class _Patience:
+    """Tries again what the store refuses because it is away or full, until ``stop`` is set; with
+    None it has none. What failed half-way did nothing, or will change nothing a second time."""
+
+    source: str
+    stop: threading.Event | None
+
+    def over(self, work: Callable[[], T]) -> T:
+        """What ``work`` gives, as soon as the store lets it."""
+        wait, waited = FIRST_WAIT_SECONDS, False
+        while True:
+            try:
+                result = work()
+            except (DatabaseError, StorageError) as error:
+                if self.stop is None or self.stop.is_set():
+                    raise
+                if not waited:
+                    log.warning("source waits for the store", source=self.source, reason=str(error))
+                waited = True
+                self.stop.wait(wait)
+                wait = min(2 * wait, LONGEST_WAIT_SECONDS)
+                continue
+            if waited:
+                log.info("source goes on", source=self.source)
+            return result
 
 
 def gather(records: Iterable[Record | None], stop: threading.Event) -> Iterator[list[Record]]:
@@ -104,6 +171,11 @@ def gather(records: Iterable[Record | None], stop: threading.Event) -> Iterator[
         raise
     if batch:
         yield batch
+
+
+def _place(db: Database, name: str) -> SourceState | None:
+    with db.begin() as conn:
+        return load_cursor(conn, name)
 
 
 def _write(db: Database, name: str, batch: list[Record], summary: Summary) -> None:

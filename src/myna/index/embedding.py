@@ -7,6 +7,7 @@ beside the old ones, which serve until the new ones have come as far.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import os
@@ -401,6 +402,10 @@ def run_embedder(settings: Settings, stop: threading.Event) -> None:
 def yield_processor() -> None:
     """Give way to every other process of the machine."""
     os.nice(19)
+    # Linux shares the processor among sessions first, and each role is started in one of its own:
+    # without this the embedder took as much as the index did.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("19")
     if hasattr(os, "SCHED_IDLE"):
         try:
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

@@ -25,7 +25,7 @@ from myna.db.engine import Database
 from myna.db.networks import Network, save_network
 from myna.db.posts import load_cursor
 from myna.errors import DatabaseError
-from myna.feeds.ingest import BATCH_SECONDS, run_source
+from myna.feeds.ingest import BATCH_SECONDS, run_live, run_source
 from myna.feeds.line import decode_line
 from myna.feeds.source import Record
 from myna.post import Event, Kind, Post
@@ -137,12 +137,12 @@ def run_demo(
     while not stop.is_set():
         try:
             load_history(db, on_progress)
-            run_source(db, Replay(settings.demo_pace, stop), stop=stop)
-            return
+            break
         except DatabaseError as error:
             log.warning("demo waits for the database", reason=str(error), seconds=wait)
             stop.wait(wait)
             wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+    run_live(db, Replay(settings.demo_pace, stop), stop)
 
 
 def _posts(begin: int, end: int) -> Iterator[Post]:

@@ -1,0 +1,108 @@
+"""Feeding traffic to a source at a pace, with posts in it that a searcher looks for."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from evals.traffic import NETWORK, line_of
+from myna.db.engine import open_database
+from myna.index.search import Searcher
+from myna.post import Author, Event, Kind, Post
+from myna.settings import Settings
+
+PROBE_S = 0.5
+"""Between two posts that are looked for."""
+POLL_S = 0.02
+"""Between two searches for one: so much too late it may be seen."""
+GIVE_UP_S = 30.0
+TICK_S = 0.01
+
+
+def probe(number: int) -> Event:
+    """A post that is looked for, by a word that nothing else has."""
+    uri = f"probe-{number}"
+    author = Author(NETWORK, "probe", "probe")
+    post = Post(NETWORK, uri, author, f"a post with {word_of(number)} in it", datetime.now(UTC))
+    return Event(Kind.CREATE, NETWORK, uri, post)
+
+
+def word_of(number: int) -> str:
+    """The probe's word."""
+    return f"zzprobe{number}qq"
+
+
+class Feeder:
+    """Writes a file of lines to the source at a pace, and the probes between them."""
+
+    def __init__(self, lines: Path, pipe: Any, rate: float, seconds: float, probes: Any) -> None:
+        self._lines, self._pipe = lines, pipe
+        self._rate, self._seconds = rate, seconds
+        self._probes = probes
+        self._made = 0
+        self._deletable: list[int] = []
+        self.events = 0
+        self.late_s = 0.0
+        """How far it was behind its pace at most: the source did not take more."""
+
+    def run(self) -> None:
+        """Feed to the end of the time, or of the file."""
+        began = time.monotonic()
+        next_probe = began
+        with self._lines.open("rb", buffering=1 << 20) as file:
+            while (now := time.monotonic()) - began < self._seconds:
+                if now >= next_probe:
+                    next_probe += PROBE_S
+                    self._probe()
+                due = max(0, int((now - began) * self._rate) - self.events) if self._rate else 500
+                self.late_s = max(self.late_s, due / self._rate if self._rate else 0.0)
+                batch = [line for line in (file.readline() for _ in range(min(due, 2_000))) if line]
+                if due and not batch:
+                    break
+                self._pipe.write(b"".join(batch))
+                self._pipe.flush()
+                self.events += len(batch)
+                if self._rate:
+                    time.sleep(max(0.0, TICK_S - (time.monotonic() - now)))
+        self._pipe.close()
+
+    def _probe(self) -> None:
+        number = self._made
+        self._made += 1
+        self._hand("found", number, probe(number))
+        if number >= 8 and number % 2:  # one that has had four seconds to be found
+            old = number - 8
+            self._hand("gone", old, Event(Kind.DELETE, NETWORK, f"probe-{old}"))
+
+    def _hand(self, what: str, number: int, event: Event) -> None:
+        self._probes.put((what, number, time.monotonic()))
+        self._pipe.write(line_of(event))
+        self._pipe.flush()
+        self.events += 1
+
+
+def look(settings: Settings, probes: Any, times: Any) -> None:
+    """The searcher's process: look for each probe until it is found, or gone."""
+    db = open_database(settings, migrate=False)
+    searcher = Searcher(db, settings.index_dir, embedder=None)
+    waiting: list[tuple[str, int, float]] = []
+    open_ended = True
+    while open_ended or waiting:
+        while open_ended and not (probes.empty() and waiting):
+            told = probes.get()
+            if told is None:
+                open_ended = False
+                break
+            waiting.append(told)
+        for told in list(waiting):
+            what, number, since = told
+            found = bool(searcher.search(word_of(number), limit=1).hits)
+            took = time.monotonic() - since
+            if found == (what == "found") or took > GIVE_UP_S:
+                waiting.remove(told)
+                times.put((what, took))
+        time.sleep(POLL_S)
+    times.put(None)
+    db.dispose()
