@@ -104,6 +104,12 @@ def _run(settings: Settings, console: Console, *, open_browser: bool) -> None:
     finally:
         console.print("Stopping …")
         children.stop()
+        if (
+            not settings.database_url.get_secret_value()
+        ):  # one that had to be killed left it running
+            from myna.db.embedded import EmbeddedServer
+
+            EmbeddedServer(settings.database_dir).stop_unused()
     console.print("Stopped.")
 
 

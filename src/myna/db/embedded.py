@@ -141,7 +141,16 @@ class EmbeddedServer:
         users, self._users = self._users, None
         if users is None:
             return
-        with suppress(OSError, MynaError), users, self._lock():
+        with suppress(OSError, MynaError), users:
+            self._stop_unused(users)
+
+    def stop_unused(self) -> None:
+        """Stop a server that nobody uses: its last user was killed. Never raises."""
+        with suppress(OSError, MynaError), self._open(".users") as users:
+            self._stop_unused(users)
+
+    def _stop_unused(self, users: IO[bytes]) -> None:
+        with self._lock():
             try:
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
