@@ -129,8 +129,10 @@ def test_when_a_purge_is_due(world: World, embedder: OnnxEmbedder) -> None:
     world.add(make_post("1", "mount the image"))
     now = 1_000_000.0
     assert not is_due(world.db, world.folder, 24, now)  # the hours begin
-    assert not is_due(world.db, world.folder, 24, now + 18 * HOUR)
-    assert is_due(world.db, world.folder, 24, now + 20 * HOUR)
+    assert not is_due(world.db, world.folder, 24, now + 20 * HOUR)  # nothing was deleted
+    world.add(make_post("1", "mount another image"), make_post("2", "burn it"))
+    assert not is_due(world.db, world.folder, 24, now + 38 * HOUR)
+    assert is_due(world.db, world.folder, 24, now + 40 * HOUR)
     assert not is_due(world.db, world.folder, 0, now + 999 * HOUR)
     purge(world.db, world.folder)
     assert not is_due(world.db, world.folder, 24, now + 10**10)  # nothing has changed since

@@ -11,6 +11,9 @@ from sqlalchemy import Connection, text
 BURIED = "myna-removed"
 """Network of the tombstones of posts that the store itself does not know."""
 
+TO_COME = 2**62
+"""Later than any change number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -30,12 +33,18 @@ def highest_id(conn: Connection) -> int:
 
 
 def read_rows(conn: Connection, start: int, end: int) -> Rows:
-    """The posts with ``start`` ≤ id < ``end``."""
+    """The posts with ``start`` ≤ id < ``end``. One whose account is being purged is given the
+    number of a change to come: its own is a matter of seconds."""
     found = conn.execute(
         text(
-            "select id, seq, state = 'live' from posts where id >= :start and id < :end order by id"
+            """
+            select p.id, case when p.state = 'live' and p.id <= a.purged_to then :to_come
+                else p.seq end, p.state = 'live'
+            from posts p left join authors a on a.id = p.author_id
+            where p.id >= :start and p.id < :end order by p.id
+            """
         ),
-        {"start": start, "end": end},
+        {"start": start, "end": end, "to_come": TO_COME},
     ).all()
     ids, seqs, live = zip(*found, strict=True) if found else ((), (), ())
     return Rows(np.array(ids, np.int64), np.array(seqs, np.int64), np.array(live, bool))

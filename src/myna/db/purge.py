@@ -8,10 +8,12 @@ files are kept under new names to be used again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
+from sqlalchemy import Connection, text
 
 from myna.db.engine import Database
 from myna.errors import DatabaseError
@@ -58,6 +60,22 @@ def purge_store(db: Database) -> StorePurge:
         raise DatabaseError(
             f"PostgreSQL could not purge ({error.sqlstate or 'connection'}). Its log says why."
         ) from error
+
+
+def has_deleted(conn: Connection, after: int, since: datetime) -> bool:
+    """Whether texts were deleted or replaced by changes behind number ``after``, or may have been
+    by retention, which leaves no rows to tell by."""
+    return conn.execute(
+        text(
+            """
+            select exists (select from posts where seq > :after and state = 'deleted')
+                or exists (select from posts where seq > :after and edited_at >= :since)
+                or keep_after is not null
+            from change_counter
+            """
+        ),
+        {"after": after, "since": since},
+    ).scalar_one()
 
 
 def _tables(conn: psycopg.Connection[TupleRow]) -> list[str]:

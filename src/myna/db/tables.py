@@ -111,6 +111,7 @@ posts = Table(
     CheckConstraint("state <> 'deleted' or text = ''", name="deleted_keeps_no_text"),
 )
 Index("ix_posts_seq", posts.c.seq, unique=True)
+Index("ix_posts_deleted", posts.c.seq, postgresql_where=text("state = 'deleted'"))
 # A root is found by its own address: two thirds of the posts need no entry in these two.
 Index("ix_posts_thread", posts.c.network, posts.c.thread, postgresql_where=text("thread <> uri"))
 Index(

@@ -17,7 +17,7 @@ import numpy as np
 import tantivy
 
 from myna.db.engine import Database
-from myna.db.mending import Rows, highest_id, read_rows
+from myna.db.mending import TO_COME, Rows, highest_id, read_rows
 from myna.index.text import Snapshot, TextReader
 
 RANGE_IDS = 100_000
@@ -72,7 +72,7 @@ def check_text(
     result = Comparison("text", snapshot.seq if snapshot else 0)
     with db.begin() as conn:
         last = highest_id(conn)
-        seq = result.seq if snapshot else 2**62
+        seq = result.seq if snapshot else TO_COME - 1
     for start in range(0, last + 1, RANGE_IDS):
         end = min(start + RANGE_IDS, last + 1)
         with db.begin() as conn:
@@ -82,7 +82,7 @@ def check_text(
         if on_progress:
             on_progress(end - 1, last)
     if snapshot:
-        ids, seqs = _documents(snapshot, last + 1, 2**62)
+        ids, seqs = _documents(snapshot, last + 1, TO_COME)
         result.extra.extend(np.unique(ids[seqs <= seq]).tolist())
         result.damaged = len(damaged_files(folder / snapshot.generation))
     return result

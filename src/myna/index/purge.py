@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from myna.db.engine import Database
 from myna.db.posts import last_seq
-from myna.db.purge import StorePurge, purge_store
+from myna.db.purge import StorePurge, has_deleted, purge_store
 from myna.index.checkpoint import load_checkpoint
 from myna.index.embedding import purge_vectors
 from myna.index.mend import wait_for_text
@@ -84,8 +85,9 @@ def purge(db: Database, folder: Path, say: Callable[[str], None] = lambda what: 
 
 
 def is_due(db: Database, folder: Path, hours: float, now: float) -> bool:
-    """Whether anything changed since the last purge and that is long enough ago (``now`` in
-    seconds since 1970). Where there was none yet, the hours begin now; 0 hours: never."""
+    """Whether anything was deleted or edited since the last purge and that is long enough ago
+    (``now`` in seconds since 1970). Where there was none yet, the hours begin now; 0 hours: never.
+    """
     if not hours:
         return False
     with db.begin() as conn:
@@ -96,7 +98,13 @@ def is_due(db: Database, folder: Path, hours: float, now: float) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         _note(folder, 0, now)
         return False
-    return last != seq and now - at >= PURGE_SHARE * hours * 3600
+    if last == seq or now - at < PURGE_SHARE * hours * 3600:
+        return False
+    with db.begin() as conn:
+        due = has_deleted(conn, seq, datetime.fromtimestamp(at, UTC))
+    if not due:
+        _note(folder, last, now)
+    return due
 
 
 def _note(folder: Path, seq: int, at: float) -> None:
