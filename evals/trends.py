@@ -261,8 +261,9 @@ def main() -> None:
     print_table(results)
     summary = {
         "posts": len(posts),
-        "query_p50_ms": percentile(times, 0.5),
-        "query_max_ms": max(times),
+        "query_first_ms": times[0],
+        "query_p50_ms": percentile(times[1:], 0.5),
+        "query_max_ms": max(times[1:]),
         "index_us_a_post": cost,
     }
     print(", ".join(f"{name} {value:,.1f}" for name, value in summary.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -61,6 +62,7 @@ def voices(count: int, *, one_author: bool = False, copied: bool = False) -> lis
 @pytest.fixture
 def rising(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TrendsResult]:
     monkeypatch.setattr("myna.index.trends.KEPT_S", -1.0)
+    monkeypatch.setattr("myna.index.trends.STALE_S", -1.0)
     world.add(*usual_posts(), index=False)
     trends = Trends(world.db, world.folder)
 
@@ -98,10 +100,25 @@ def test_an_answer_is_kept_until_one_of_its_posts_goes(
     rising: Callable[..., TrendsResult], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("myna.index.trends.KEPT_S", 600.0)
+    monkeypatch.setattr("myna.index.trends.STALE_S", 600.0)
     found = rising(*voices(12))
     assert rising() == found
     world.delete("voice11", index=False)  # and the index does not know it yet
     assert rising(follow=False).trends[0].authors == 11
+
+
+def test_an_older_answer_is_given_while_the_next_is_made(
+    rising: Callable[..., TrendsResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("myna.index.trends.STALE_S", 600.0)
+    old = rising(*voices(8))
+    found = rising(*voices(12))
+    assert found == old
+    limit = time.monotonic() + 20
+    while found.trends[0].authors != 12:
+        assert time.monotonic() < limit
+        found = rising(follow=False)
+        time.sleep(0.05)
 
 
 def test_who_cannot_make_a_trend(rising: Callable[..., TrendsResult], world: World) -> None:

@@ -4,7 +4,7 @@
 author by author, makes one topic of subjects that are said in the same posts, and reads the posts
 back from the store: what is not live at this moment is neither counted nor shown. Nothing is kept
 between answers but the past, for a tenth of a window, and an answer for some seconds, as long as
-all of its posts are live.
+all of its posts are live; an older one is given while the next is made.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Literal
 
 from myna.db.engine import Database
 from myna.db.posts import get_posts, store_id, which_live
+from myna.errors import DatabaseError, StorageError
 from myna.index.rising import (
     LEAST_AUTHORS,
     PRIOR_POSTS,
@@ -32,6 +34,7 @@ from myna.index.terms import TAGS, fold, tokenize
 from myna.index.text import TextReader
 from myna.index.traffic import Said, Span, Traffic
 from myna.post import StoredPost
+from myna.telemetry import get_logger
 
 WINDOWS = {
     "15m": timedelta(minutes=15),
@@ -58,11 +61,15 @@ MOST = 50
 """Trends of an answer."""
 KEPT_S = 5.0
 """How long an answer is given again."""
+STALE_S = 60.0
+"""How long it is still given while a new one is made."""
 _STALE = 0.1
 """Share of a window by which the past may be old."""
 _KEPT_ANSWERS = 32
 
 Kind = Literal["word", "tag", "link"]
+_Key = tuple[str, str | None, datetime | None]
+_log = get_logger("index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,11 @@ class _Answer:
     counted: frozenset[int] = frozenset()
     made_at: float = field(default_factory=time.monotonic)
 
+    @property
+    def age(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self.made_at
+
 
 @dataclass(frozen=True, slots=True)
 class _Past:
@@ -132,7 +144,9 @@ class Trends:
         self._text = TextReader(index_dir)
         self._mutex = threading.Lock()
         self._pasts: dict[tuple[str, str, str | None], _Past] = {}
-        self._answers: dict[tuple[str, str | None, datetime | None], _Answer] = {}
+        self._answers: dict[_Key, _Answer] = {}
+        self._renewing: set[_Key] = set()
+        self._thread = ThreadPoolExecutor(1, "trends")
         with db.begin() as conn:
             self._store = str(store_id(conn))
 
@@ -152,20 +166,44 @@ class Trends:
             DatabaseError: the store is away.
         """
         key = (window, network, at)
-        with self._mutex:
-            answer = self._answers.get(key)
-            if answer is None or not self._holds(answer):
-                if len(self._answers) >= _KEPT_ANSWERS:
-                    self._answers.clear()
-                answer = self._answers[key] = self._look(window, network, at)
+        answer = self._answers.get(key)
+        if answer is None or not self._holds(answer, STALE_S):
+            answer = self._renew(key)
+        elif answer.age > KEPT_S:
+            self._renew_later(key)
         return replace(answer.result, trends=answer.result.trends[:limit])
 
-    def _holds(self, answer: _Answer) -> bool:
-        """Whether an answer is young, and every post that it counts is still live."""
-        if time.monotonic() - answer.made_at > KEPT_S:
+    def _holds(self, answer: _Answer, most_s: float) -> bool:
+        """Whether an answer is young enough, and every post that it counts is still live."""
+        if answer.age > most_s:
             return False
         with self._db.begin() as conn:
             return which_live(conn, list(answer.counted)) == answer.counted
+
+    def _renew(self, key: _Key) -> _Answer:
+        """One at a time: who waited for another's answer takes that."""
+        with self._mutex:
+            answer = self._answers.get(key)
+            if answer is None or not self._holds(answer, KEPT_S):
+                if len(self._answers) >= _KEPT_ANSWERS:
+                    self._answers.clear()
+                answer = self._answers[key] = self._look(*key)
+            return answer
+
+    def _renew_later(self, key: _Key) -> None:
+        if key in self._renewing:
+            return
+        self._renewing.add(key)
+
+        def renew() -> None:
+            try:
+                self._renew(key)
+            except (DatabaseError, StorageError) as error:
+                _log.info("trends are not renewed", reason=str(error))
+            finally:
+                self._renewing.discard(key)
+
+        self._thread.submit(renew)
 
     def _look(self, window: str, network: str | None, at: datetime | None) -> _Answer:
         start = time.perf_counter()

@@ -65,7 +65,7 @@ async def trends(
 ) -> TrendsView:
     """Words, tags and links that more people bring up than their past lets expect. Counted are
     authors who say it in their own words: copies and bots do not count. An answer is kept for 5
-    seconds."""
+    seconds, and given for a minute while the next one is made."""
     look = partial(parts.trends.rising, window, network=network, limit=limit, at=_utc(at))
     found = await to_thread.run_sync(look)
     return TrendsView(
