@@ -26,7 +26,7 @@ log = get_logger("feeds")
 BATCH_RECORDS = 1000
 """Most records in a transaction: other writers wait no longer than these take (about 30 ms)."""
 
-BATCH_SECONDS = 0.25
+BATCH_SECONDS = 0.1
 """Longest time that a record waits for its batch to fill."""
 
 

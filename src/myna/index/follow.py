@@ -30,8 +30,12 @@ POLL_SECONDS = 0.05
 """How long a follower sleeps when there is no news."""
 _BATCH_CHANGES = 2_000
 _COMMIT_CHANGES = 20_000
-_COMMIT_SECONDS = 2.0
-"""A backlog is committed this often: many small commits would take longer than the writing."""
+_COMMIT_SECONDS = 0.25
+"""The newest post is committed at least this often."""
+_BACKLOG_SECONDS = 2.0
+"""A backlog too: many small commits would take longer than the writing."""
+_COMMIT_SHARE = 1 / 8
+"""Of the time, for the commits of a backlog: a short one is hardly seen."""
 _BACKLOG_STEPS = 10
 """More steps than this without a pause were a backlog."""
 _REPLIES = 200
@@ -107,8 +111,10 @@ class Follower:
             return False
         waited = time.monotonic() - self._committed_at
         if caught_up:  # the newest post should be seen at once, but commits must not be all we do
-            return waited >= min(2 * self._commit_seconds, 0.25)
-        return waited >= _COMMIT_SECONDS or self._read - self._writer.seq >= _COMMIT_CHANGES
+            return waited >= min(2 * self._commit_seconds, _COMMIT_SECONDS)
+        pause = max(_COMMIT_SECONDS, self._commit_seconds / _COMMIT_SHARE)
+        many = self._read - self._writer.seq >= _COMMIT_CHANGES
+        return many or waited >= min(pause, _BACKLOG_SECONDS)
 
     def _commit(self) -> None:
         start = time.monotonic()
