@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from myna.errors import DatabaseError, ModelFileError
+from myna.index import lookup
 from myna.index.budget import Budget, Stage
 from myna.index.embed import OnnxEmbedder
 from myna.index.results import Asked, Hit
@@ -137,3 +138,23 @@ def test_a_job_that_was_not_begun_is_not_begun_late() -> None:
     assert budget.wait(Stage.MEANING, job) is None
     assert job.cancelled()
     assert (budget.left, budget.left_out) == (0, (Stage.MEANING,))
+
+
+def test_a_total_that_takes_too_long_is_not_waited_for(
+    full: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+
+    def slow(*_: object) -> tuple[int, bool]:
+        go.wait(30)
+        return 5, True
+
+    monkeypatch.setattr(lookup, "total", slow)
+    try:
+        found = full.searcher.search("mount", sort="latest", limit=3, now=NOW, seconds=0.2)
+    finally:
+        go.set()
+    assert found.left_out == (Stage.COUNTING,)
+    assert (len(found.hits), found.total, found.total_exact) == (3, 3, False)
+    assert not found.notes
+    assert found.next_cursor

@@ -142,6 +142,8 @@ class Searcher:
         else:
             ended = before or self._begin(asked, wanted, key)
             hits, ended = self._page(asked, wanted, limit, ended, oldest=sort == "oldest")
+        if not ended.total and not ended.exact:  # it could not be counted in time
+            ended = replace(ended, total=len(hits))
         if ended.total == 0 and hits:
             notes.append("No post has all of this; these come nearest.")
         more = ended.shown < len(ended.ids) or not ended.whole

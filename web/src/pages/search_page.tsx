@@ -3,7 +3,7 @@
 import { useMemo, useState } from "react";
 import { ApiError } from "../api/client.ts";
 import { useSearch } from "../api/queries.ts";
-import type { SearchHit, SearchSort } from "../api/types.ts";
+import type { SearchHit, SearchResult, SearchSort } from "../api/types.ts";
 import { ask } from "../chat/actions.ts";
 import { useSpeech, useText } from "../i18n/language.tsx";
 import { Time } from "../i18n/time.tsx";
@@ -73,7 +73,7 @@ export function SearchPage({ query, sort }: Props) {
             <Order query={query} sort={sort} />
           </div>
           <Histogram query={query} />
-          {[...data.notes, ...(data.degraded.length > 0 ? [t.search.degraded] : [])].map((note) => (
+          {[...data.notes, ...(isDegraded(data) ? [t.search.degraded] : [])].map((note) => (
             <p key={note} className="flex items-start gap-2 pb-3 text-sm text-doubt">
               <Icon name="info" className="mt-0.5 size-4" />
               {note}
@@ -172,6 +172,9 @@ function Hit({ hit }: { hit: SearchHit }) {
     </Link>
   );
 }
+
+/** Whether other posts might have been found; a total that was not counted is shown as such. */
+const isDegraded = ({ degraded }: SearchResult) => degraded.some((stage) => stage !== "counting");
 
 /** The piece of a post that was found, with dots where the post goes on. */
 function shown({ post, snippet }: SearchHit) {
