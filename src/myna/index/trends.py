@@ -11,29 +11,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from myna.db.engine import Database
 from myna.db.posts import get_posts, store_id, which_live
 from myna.errors import DatabaseError, StorageError
-from myna.index.rising import (
-    LEAST_AUTHORS,
-    PRIOR_POSTS,
-    Candidate,
-    Window,
-    rise,
-    topics,
-)
-from myna.index.terms import TAGS, fold, tokenize
+from myna.index.look import Look, Past, Trend, examples_of
+from myna.index.rising import topics
 from myna.index.text import TextReader
 from myna.index.traffic import Said, Span, Traffic
-from myna.post import StoredPost
 from myna.telemetry import get_logger
 
 WINDOWS = {
@@ -49,14 +38,6 @@ _PAST = {
     "6h": timedelta(days=7),
     "24h": timedelta(days=28),
 }
-_DAY = timedelta(days=1)
-LOOKED_AT = 300
-"""Subjects that are looked at, those that stand out most in the sample first."""
-COUNTED = 48
-"""Subjects with enough authors that are counted in full."""
-READ = 200
-"""Newest posts of a subject whose authors are counted one by one and that must be live."""
-EXAMPLES = 3
 MOST = 50
 """Trends of an answer."""
 KEPT_S = 5.0
@@ -67,35 +48,8 @@ _STALE = 0.1
 """Share of a window by which the past may be old."""
 _KEPT_ANSWERS = 32
 
-Kind = Literal["word", "tag", "link"]
 _Key = tuple[str, str | None, datetime | None]
 _log = get_logger("index")
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """A topic that rises."""
-
-    name: str
-    kind: Kind
-    """Of the subject that rises most."""
-    subjects: tuple[str, ...]
-    """As people write them, the one that rises most first."""
-    score: float
-    """Standard deviations above what the past lets expect."""
-    authors: int
-    """Who spoke of it in their own words: no copies, no bots."""
-    expected: float
-    """Authors that the past lets expect."""
-    origins: int
-    """Posts that are no copy of an earlier one."""
-    posts: int
-    """With their copies."""
-    first_at: datetime
-    """When it was first said within the window."""
-    query: str
-    """The search that finds its posts."""
-    examples: tuple[StoredPost, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +80,6 @@ class _Answer:
         return time.monotonic() - self.made_at
 
 
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """Traffic before a window."""
-
-    span: Span
-    posts: list[int]
-    subjects: dict[str, int]
-    sampled: int
-
-
 class Trends:
     """Reads the index that another process writes. Thread-safe."""
 
@@ -143,7 +87,7 @@ class Trends:
         self._db = db
         self._text = TextReader(index_dir)
         self._mutex = threading.Lock()
-        self._pasts: dict[tuple[str, str, str | None], _Past] = {}
+        self._pasts: dict[tuple[str, str, str | None], Past] = {}
         self._answers: dict[_Key, _Answer] = {}
         self._renewing: set[_Key] = set()
         self._thread = ThreadPoolExecutor(1, "trends")
@@ -225,7 +169,7 @@ class Trends:
             span = _before(moment, width)
             posts = traffic.posts(span)
         past = self._past(traffic, (snapshot.generation, window, network), span, width)
-        looking = _Looking(traffic, span, past, width, posts, moment is now)
+        looking = Look(traffic, span, past, width, posts, moment is now)
         found, counted = self._shown(looking, looking.candidates())
         took_ms = (time.perf_counter() - start) * 1000
         since = moment - WINDOWS[window]
@@ -234,20 +178,20 @@ class Trends:
 
     def _past(
         self, traffic: Traffic, key: tuple[str, str, str | None], span: Span, width: int
-    ) -> _Past:
+    ) -> Past:
         kept = self._pasts.get(key)
         if kept is not None and 0 <= span.after - kept.span.to <= _STALE * width:
             return kept
         before = Span(span.after - _ms(_PAST[key[1]]) // width * width, span.after)
         subjects, sampled = traffic.subjects(before)
-        made = _Past(before, traffic.windows(before, width), subjects, sampled)
+        made = Past(before, traffic.windows(before, width), subjects, sampled)
         if len(self._pasts) >= _KEPT_ANSWERS:
             self._pasts.clear()
         self._pasts[key] = made
         return made
 
     def _shown(
-        self, looking: _Looking, said: dict[str, list[Said]]
+        self, looking: Look, said: dict[str, list[Said]]
     ) -> tuple[list[Trend], frozenset[int]]:
         """Topics of what still rises when only live posts are counted, and these posts."""
         ids = {one.post for posts in said.values() for one in posts}
@@ -259,7 +203,7 @@ class Trends:
                 if (candidate := looking.counted(subject, posts, live)) is not None
             ]
             made = topics(risen)[:MOST]
-            chosen = [_examples(topic, said) for topic in made]
+            chosen = [examples_of(topic, said) for topic in made]
             examples = get_posts(conn, [id for one in chosen for id in one])
         shown: list[Trend] = []
         for topic, ids in zip(made, chosen, strict=True):
@@ -268,142 +212,6 @@ class Trends:
                 shown.append(looking.trend(topic, said[topic[0].subject], live, posts))
         counted = frozenset(post for topic in made for one in topic for post in one.posts)
         return shown, counted
-
-
-@dataclass(frozen=True, slots=True)
-class _Looking:
-    """One look at one window."""
-
-    traffic: Traffic
-    span: Span
-    past: _Past
-    width: int
-    posts: int
-    open_end: bool
-    """Whether the window ends now."""
-
-    def candidates(self) -> dict[str, list[Said]]:
-        """Subject → its newest posts, of those that stand out and have enough authors."""
-        counts, sampled = self.traffic.subjects(self.span)
-        scored = [
-            (_standing_out(count, sampled, self.past.subjects.get(subject, 0), self.past), subject)
-            for subject, count in counts.items()
-            if count >= LEAST_AUTHORS or sampled < self.posts
-        ]
-        scored.sort(key=lambda one: (-one[0], one[1]))
-        found: dict[str, list[Said]] = {}
-        for _, subject in scored[:LOOKED_AT]:
-            posts, _ = self.traffic.said(subject, self.span, READ)
-            enough = len({one.person for one in posts}) >= LEAST_AUTHORS
-            if enough and not self.traffic.is_named(subject, self.span):
-                found[subject] = posts
-                if len(found) == COUNTED:
-                    break
-        return found
-
-    def counted(self, subject: str, posts: Sequence[Said], live: set[int]) -> Candidate | None:
-        """The subject with its rise; None where it does not rise enough."""
-        alive = [one for one in posts if one.post in live]
-        people = len({one.person for one in alive})
-        if people < LEAST_AUTHORS:
-            return None
-        if len(posts) == READ:  # there are more than were read
-            people = round(self.traffic.people(subject, self.span) * len(alive) / len(posts))
-        authors = self.traffic.windows(self.past.span, self.width, subject)
-        windows = [Window(*pair) for pair in zip(authors, self.past.posts, strict=True)]
-        days = max(1, _ms(_DAY) // self.width)
-        now = Window(people, self.posts)
-        risen = rise(now, windows, windows[days - 1 :: days], self.traffic.overall(subject))
-        if not risen.is_trend:
-            return None
-        return Candidate(subject, risen, people, frozenset(one.post for one in alive))
-
-    def trend(
-        self,
-        topic: Sequence[Candidate],
-        said: Sequence[Said],
-        live: set[int],
-        examples: tuple[StoredPost, ...],
-    ) -> Trend:
-        """What is shown of a topic."""
-        first = topic[0]
-        alive = [one for one in said if one.post in live]
-        origins = len(alive)
-        if len(said) == READ:
-            _, every = self.traffic.said(first.subject, self.span, 1)
-            origins = round(every * len(alive) / len(said))
-        posts = self.traffic.repeated([one.origin for one in alive], self.span)
-        written = list(dict.fromkeys(_written(one.subject, examples) for one in topic))
-        return Trend(
-            name=written[0] if len(written) == 1 else " · ".join(written[:3]),
-            kind=_kind(first.subject),
-            subjects=tuple(written),
-            score=first.rise.score,
-            authors=first.authors,
-            expected=first.rise.expected,
-            origins=origins,
-            posts=max(origins, round(posts * origins / len(alive))),
-            first_at=datetime.fromtimestamp(min(one.posted_at for one in alive) / 1000, UTC),
-            query=_query(written, self.span, open_end=self.open_end),
-            examples=examples,
-        )
-
-
-def _standing_out(count: int, sampled: int, before: int, past: _Past) -> float:
-    """A first guess from samples: deviations above the share of the past."""
-    share = (before + 0.5) / (past.sampled + PRIOR_POSTS)
-    expected = sampled * share
-    return (count - expected) / (expected + 1.0) ** 0.5
-
-
-def _examples(topic: Sequence[Candidate], said: dict[str, list[Said]]) -> list[int]:
-    """Posts with most of a topic's subjects, newest first, each by another author."""
-    has = Counter(post for one in topic for post in one.posts)
-    ordered = sorted(
-        (one for one in said[topic[0].subject] if one.post in topic[0].posts),
-        key=lambda one: (-has[one.post], -one.posted_at),
-    )
-    by_person: dict[int, int] = {}
-    for one in ordered:
-        by_person.setdefault(one.person, one.post)
-    return list(by_person.values())[:EXAMPLES]
-
-
-def _kind(subject: str) -> Kind:
-    if subject.startswith("#"):
-        return "tag"
-    return "link" if "/" in subject else "word"
-
-
-def _written(subject: str, examples: Sequence[StoredPost]) -> str:
-    """A subject as its posts write it: a word is a stem in the index, a tag is folded."""
-    if _kind(subject) == "link":
-        return subject
-    if _kind(subject) == "tag":
-        tags = Counter(
-            match[1]
-            for stored in examples
-            for match in TAGS.finditer(stored.post.text)
-            if fold(match[1]) == subject[1:]
-        )
-        return f"#{tags.most_common(1)[0][0]}" if tags else subject
-    forms = Counter(
-        stored.post.text[token.start : token.end]
-        for stored in examples
-        for token in tokenize(stored.post.text, stored.post.lang)
-        if token.term == subject
-    )
-    return forms.most_common(1)[0][0] if forms else subject
-
-
-def _query(written: Sequence[str], span: Span, *, open_end: bool) -> str:
-    parts = [f"url:{one}" if _kind(one) == "link" else one for one in written]
-    query = f"{' OR '.join(parts)} since:{_time(span.after // 1000)}"
-    return query if open_end else f"{query} until:{_time(span.to // 1000 + 1)}"
-
-
-def _time(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _before(moment: datetime, width: int) -> Span:
