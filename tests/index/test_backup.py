@@ -17,7 +17,10 @@ from myna.db.engine import open_database
 from myna.db.posts import counts, find_post, store_id
 from myna.errors import Conflict, InvalidRequest
 from myna.index.backup import MANIFEST, STORE, back_up, restore
+from myna.index.check import check_text
+from myna.index.check_vectors import check_vectors
 from myna.index.locks import lock_folder
+from myna.index.search import Searcher
 from myna.settings import Settings
 from tests.index.world import NOW, World, make_post
 
@@ -68,6 +71,41 @@ def test_there_and_back(
     finally:
         database.dispose()
     assert not (empty.home / "restoring").exists()
+
+
+@pytest.mark.parametrize("name", ["backup", "backup.tar"])
+def test_with_the_index_nothing_is_made_again(
+    posts: World, settings: Settings, empty: Settings, tmp_path: Path, name: str
+) -> None:
+    posts.follow()
+    home = Settings(home=posts.folder.parent)
+    posts.add(make_post("late", "a late post about disks"), index=False)
+    back_up(posts.db, home, tmp_path / "kept" / name, quiet, with_index=True)
+    posts.delete("7", index=False)
+    log_deletions(posts.db, empty.home)
+    assert restore(empty, tmp_path / "kept" / name, [], quiet).with_index
+    database = open_database(empty)
+    try:
+        there = World(
+            database,
+            empty.index_dir,
+            posts.embedder,
+            Searcher(database, empty.index_dir, embedder=posts.embedder),
+        )
+        status = there.searcher.status()
+        assert (status.documents, status.vectors, status.lag) == (19, 19, 2)
+        there.follow()
+        assert there.search("number5") == ["5"]
+        assert "7" not in there.search("number7")
+        with database.begin() as conn:
+            store = str(store_id(conn))
+        vectors = check_vectors(database, empty.index_dir, store)
+        assert check_text(database, empty.index_dir, store).agrees
+        assert vectors is not None
+        assert vectors.agrees
+        assert vectors.in_index == 19
+    finally:
+        database.dispose()
 
 
 def test_what_was_deleted_since_stays_deleted(

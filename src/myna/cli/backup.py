@@ -20,10 +20,16 @@ def backup(
     target: Annotated[
         Path, typer.Argument(help="Where to write it: a new folder, or a new file NAME.tar.")
     ],
+    with_index: Annotated[
+        bool,
+        typer.Option(
+            "--with-index", help="Save the index too: a restore need not make the vectors again."
+        ),
+    ] = False,
 ) -> None:
     """Save posts and chats, at one moment, while Myna runs or not.
 
-    The index is not part of it: it is built again from the store. Keep a copy of deletions.log (in
+    Without --with-index a restored Myna builds the index again from the store. Keep a copy of deletions.log (in
     the home folder) with your backups: what is deleted after a backup is in the backup still, and
     a restore deletes again what is on that list.
     """
@@ -37,7 +43,13 @@ def backup(
     console = Console(stderr=True)
     db = open_database(settings)
     try:
-        done = back_up(db, settings, target, lambda what: console.print(f"{what} …"))
+        done = back_up(
+            db,
+            settings,
+            target,
+            lambda what: console.print(f"{what} …"),
+            with_index=with_index,
+        )
     finally:
         db.dispose()
     print(f"Saved {done.posts:,} posts and {done.chats:,} chats in {target}.")

@@ -29,7 +29,8 @@ def restore(
     """Put a backup into an empty home (MYNA_HOME) or database; nothing is ever overwritten.
 
     The backup's checksums are compared first. Posts that were deleted after the backup are deleted
-    again as far as a list of deletions knows them. The index is built when Myna starts.
+    again as far as a list of deletions knows them. The index comes with it, or is built when Myna
+    starts.
     """
     from rich.console import Console
 
@@ -47,4 +48,5 @@ def restore(
     )
     if not done.lists:
         print("No list of deletions was there: what was deleted after the backup is back.")
-    print("Start Myna: it builds the index from the store.")
+    if not done.with_index:
+        print("Start Myna: it builds the index from the store.")

@@ -1,8 +1,8 @@
 """Backup and restore: the store, with its checksums, as a folder or one file.
 
 A backup holds ``store.dump`` (one moment of PostgreSQL), ``deletions.log`` as far as it went, and
-``manifest.json``, which is written last and names every file with its SHA-256. The index is not
-part of it: it is built again from the store.
+``manifest.json``, which is written last and names every file with its SHA-256. The index can be
+part of it (``index/``); else it is built again from the store.
 
 What was deleted after a backup is in it still. A restore therefore applies the lists of deletions
 that it finds: those of the home it restores into, and those that it is given.
@@ -27,11 +27,13 @@ from myna.db.deletions import FILE, delete_again, lists_in, log_deletions, read_
 from myna.db.engine import Database, open_database
 from myna.errors import Conflict, InvalidRequest, StorageError
 from myna.index.locks import is_locked
+from myna.index.snapshot import save_index
 from myna.settings import Settings
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 STORE = "store.dump"
+INDEX = "index"
 Say = Callable[[str], None]
 
 
@@ -46,9 +48,12 @@ class Restored:
     """Posts that were deleted after the backup."""
     lists: int
     """Lists of deletions that were applied."""
+    with_index: bool
 
 
-def back_up(db: Database, settings: Settings, target: Path, say: Say) -> Dumped:
+def back_up(
+    db: Database, settings: Settings, target: Path, say: Say, *, with_index: bool = False
+) -> Dumped:
     """Write a backup to ``target``: one file where the name ends in ``.tar``, else a folder.
 
     Raises:
@@ -61,6 +66,9 @@ def back_up(db: Database, settings: Settings, target: Path, say: Say) -> Dumped:
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True, mode=0o700)
+        if with_index:
+            say("Saving the index")
+            save_index(settings.index_dir, part / INDEX)
         say("Writing the store")
         dumped = dump_store(db, part / STORE)
         log_deletions(db, settings.home)
@@ -101,7 +109,12 @@ def restore(settings: Settings, source: Path, lists: Sequence[Path], say: Say) -
         try:
             require_empty(db)
             say("Restoring the store")
-            restore_store(db, folder / STORE, keep_identity=False)
+            with_index = (folder / INDEX).is_dir()
+            restore_store(db, folder / STORE, keep_identity=with_index)
+            shutil.rmtree(settings.index_dir, ignore_errors=True)
+            if with_index:
+                say("Restoring the index")
+                _copy_index(folder / INDEX, settings.index_dir)
         finally:
             db.dispose()
     finally:
@@ -112,7 +125,20 @@ def restore(settings: Settings, source: Path, lists: Sequence[Path], say: Say) -
         again = delete_again(db, digests)
     finally:
         db.dispose()
-    return Restored(manifest["posts"], manifest["chats"], manifest["taken_at"], again, len(found))
+    return Restored(
+        manifest["posts"], manifest["chats"], manifest["taken_at"], again, len(found), with_index
+    )
+
+
+def _copy_index(source: Path, target: Path) -> None:
+    try:
+        shutil.copytree(source, target)
+    except OSError as error:
+        shutil.rmtree(target, ignore_errors=True)  # then it is built when Myna starts
+        raise StorageError(
+            f"The index cannot be written to {target} ({error.strerror}). The store is restored; "
+            "free some space and start Myna, which builds the index."
+        ) from error
 
 
 def _require_stopped(settings: Settings) -> None:
@@ -128,8 +154,12 @@ def _require_stopped(settings: Settings) -> None:
 
 def _write_manifest(folder: Path, dumped: Dumped) -> None:
     files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-        for path in sorted(folder.iterdir())
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": _sha256(path),
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
     }
     facts = {
         "format": FORMAT,
@@ -156,8 +186,8 @@ def _checked(folder: Path) -> dict[str, Any]:
     if kind > FORMAT:
         raise InvalidRequest("This backup was made by a newer Myna. Update Myna, then restore.")
     for name, told in files.items():
-        path = folder / Path(name).name
-        if not path.is_file() or _sha256(path) != told["sha256"]:
+        path = folder / name
+        if ".." in Path(name).parts or not path.is_file() or _sha256(path) != told["sha256"]:
             raise InvalidRequest(
                 f"{name} in the backup is damaged or missing. Use another backup; nothing was "
                 "changed here."
