@@ -261,9 +261,12 @@ class StaticEmbedder:
     """wordllama's word vectors, averaged: its weights are in its wheel."""
 
     def __init__(self) -> None:
+        import wordllama  # pyright: ignore[reportMissingImports]
         from wordllama import WordLlama  # pyright: ignore[reportMissingImports]
 
-        self._model = WordLlama.load()
+        self._model = WordLlama.load(
+            cache_dir=Path(str(wordllama.__file__)).parent
+        )  # as in the wheel
         self.name = "wordllama, static"
         self.dimensions = 256
 

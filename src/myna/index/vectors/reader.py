@@ -15,12 +15,14 @@ from myna.index.vectors.directory import Directory
 from myna.index.vectors.part import Part, Question, Window
 from myna.index.vectors.record import Array, Kind, quantise
 
-SCANNED_ROWS = 400_000
+SCANNED_ROWS = 300_000
 """Vectors whose sketches a search looks at: all up to so many, then those of the nearest lists."""
 _LEAST_SHARE = 0.05
 _COMPARED_LEAST = 400
 _COMPARED = 4
 """For each post that is asked for, so many vectors are compared exactly."""
+_COMPARED_SHARE = 500
+"""One in so many of all vectors is: the more there are, the more a sketch takes for the best."""
 _FOREVER = 1 << 62
 
 
@@ -48,8 +50,8 @@ class Vectors:
             return []
         window = _window(since, until)
         question = Question(query, quantise(query[None])[0])
-        compared = max(_COMPARED * count, _COMPARED_LEAST)
         sealed = sum(len(part.vectors) for part in self.parts.values() if part.sketch)
+        compared = max(_COMPARED * count, _COMPARED_LEAST, sealed // _COMPARED_SHARE)
         share = min(1.0, max(_LEAST_SHARE, scanned_rows / max(1, sealed)))
         near = [
             (part, *part.nearest(question, compared, share, window)) for part in self.parts.values()
