@@ -263,7 +263,9 @@ def show_course(watched: Watched) -> None:
                 "rss_mb": round(after.rss_mb),
                 **{
                     f"{role}_cores": round(
-                        (after.cpu_s.get(role, 0.0) - before.cpu_s.get(role, 0.0)) / seconds, 2
+                        max(0.0, after.cpu_s.get(role, 0.0) - before.cpu_s.get(role, 0.0))
+                        / seconds,
+                        2,
                     )
                     for role in sorted(samples[0].cpu_s)
                 },

@@ -18,6 +18,9 @@ PROBE_S = 0.5
 POLL_S = 0.02
 """Between two searches for one: so much too late it may be seen."""
 GIVE_UP_S = 30.0
+_DELETED_AFTER = 24
+"""Probes after which one is deleted: twelve seconds. Were it deleted before it is found, it would
+count as never found."""
 TICK_S = 0.01
 
 
@@ -72,8 +75,8 @@ class Feeder:
         number = self._made
         self._made += 1
         self._hand("found", number, probe(number))
-        if number >= 8 and number % 2:  # one that has had four seconds to be found
-            old = number - 8
+        if number >= _DELETED_AFTER and number % 2:  # every other one, when it surely was found
+            old = number - _DELETED_AFTER
             self._hand("gone", old, Event(Kind.DELETE, NETWORK, f"probe-{old}"))
 
     def _hand(self, what: str, number: int, event: Event) -> None:
