@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import text
 
 from myna.db.embedded import EmbeddedServer
-from myna.db.engine import open_database
+from myna.db.engine import Database, open_database
 from myna.errors import DatabaseError
 from myna.settings import Settings
 
@@ -151,6 +151,34 @@ def test_a_killed_server_recovers_under_a_running_process(home: Path) -> None:
     finally:
         database.dispose()
     assert not postgres_of(home)
+
+
+def test_a_killed_worker_does_not_restart_the_server(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server is told to wait for while it puts itself right; nobody clears it away."""
+    cleared: list[bool] = []
+    monkeypatch.setattr(EmbeddedServer, "_clear_the_way", lambda *_: cleared.append(True))
+    database = open_database(Settings(home=home))
+    try:
+        cleared.clear()
+        first = postmaster(home)
+        for _ in range(3):
+            until(lambda: len(postgres_of(home)) > 1)
+            next(one for one in postgres_of(home) if one.pid != first).kill()
+            until(lambda: answers(database))
+        assert postmaster(home) == first
+        assert cleared == []
+    finally:
+        database.dispose()
+
+
+def answers(database: Database) -> bool:
+    try:
+        with database.begin() as conn:
+            return conn.execute(text("select 1")).scalar() == 1
+    except DatabaseError:
+        return False
 
 
 def test_everything_killed_at_once_recovers(home: Path) -> None:

@@ -87,6 +87,8 @@ OPTIONS = (
 
 _SOCKET = ".s.PGSQL.5432"
 _MAX_SOCKET_PATH_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS
+_RECOVERING = ("starting up", "recovery mode", "not yet accepting connections")
+"""What a server says that will soon answer: after a start, or after one of its workers was killed."""
 _START_SECONDS = 600  # crash recovery reads at most max_wal_size; a slow disk may need minutes
 _STOP_SECONDS = 20  # a full disk forbids the last checkpoint; then stop without it
 _MAX_LOG_BYTES = 5_000_000
@@ -190,7 +192,7 @@ class EmbeddedServer:
                 stopping = "shutting down" in str(error)
                 if stopping and time.monotonic() - begun > _STOP_SECONDS:
                     return False
-                if not stopping and "starting up" not in str(error):
+                if not stopping and not any(words in str(error) for words in _RECOVERING):
                     return False
                 time.sleep(0.1)
             else:
