@@ -11,7 +11,7 @@ from myna.index.passages import MAX_PARTS, parts, pieces, sentences, windows
 from myna.index.vectors import Kind
 from tests.index.world import make_post, stored
 
-LONG = "The first sentence says one thing. The second one says another! And a third asks what? " * 2
+LONG = "The first sentence says one thing. The second one says another! And a third asks what? " * 3
 
 
 def test_sentences_of_a_text() -> None:
@@ -53,7 +53,7 @@ def test_windows_leave_no_sentence_out(text: str, words: int) -> None:
 def test_a_long_post_is_embedded_in_parts_too() -> None:
     kinds = [kind for kind, _ in pieces(stored(1, make_post("1", LONG)), None)]
     assert kinds[0] is Kind.WHOLE
-    assert kinds.count(Kind.PART) == 6
+    assert kinds.count(Kind.PART) == 9
 
 
 @given(st.text(alphabet="ab. \n!", max_size=2000))

@@ -13,8 +13,10 @@ MAX_PARTS = 16
 """Vectors for sentences of one post; more sentences share one."""
 MIN_PART_WORDS = 4
 """A shorter sentence goes with the one behind it."""
-MIN_SPLIT_CHARACTERS = 100
-"""A shorter post is one piece."""
+MIN_PART_CHARACTERS = 100
+"""So does one of fewer words, if it is not as long as this."""
+MIN_SPLIT_CHARACTERS = 200
+"""A shorter post is one piece: most posts are, and parts of them would take twice the time."""
 MIN_CONTENT_WORDS = 2
 """A post that says less has no vector."""
 MAX_CONTEXT_WORDS = 30
@@ -67,7 +69,7 @@ def parts(text: str) -> list[str]:
     waiting = ""
     for start, end in sentences(text):
         waiting = f"{waiting} {text[start:end]}" if waiting else text[start:end]
-        if len(waiting.split()) >= MIN_PART_WORDS or len(waiting) > MIN_SPLIT_CHARACTERS:
+        if len(waiting.split()) >= MIN_PART_WORDS or len(waiting) > MIN_PART_CHARACTERS:
             pieces.append(waiting)
             waiting = ""
     if waiting:
