@@ -134,7 +134,7 @@ def remove_rows(conn: Connection, ids: Sequence[int]) -> int:
 
 
 def measure_posts(conn: Connection) -> StoreSize:
-    """Count the posts and sample their sizes: about 1.5 s for 10 million.
+    """Count the posts and sample their sizes.
 
     The sizes of the files are no measure: they keep the room of what was deleted for what comes,
     and a limit that counts it would delete more and more.

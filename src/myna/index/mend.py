@@ -20,7 +20,7 @@ from myna.index.meaning import SERVING
 from myna.settings import Settings
 
 MENDED_AT_ONCE = 2_000
-"""Posts that one transaction touches: writers wait no longer than this takes (100 ms)."""
+"""Posts that one transaction touches: writers wait no longer than this takes."""
 _WAIT_SECONDS = 600.0
 _POLL_SECONDS = 0.05
 
