@@ -37,7 +37,7 @@ CONCRETE_BONUS = 0.15
 """For a command, a path, a menu or an address, where a way to do something was asked for."""
 ONESELF_COST = 0.4
 """For telling what one does oneself, where a way to do it was asked for."""
-BEHIND_COST = 6.0
+BEHIND_COST = 12.0
 """What a score of zero beside the best one's takes from a post's fit."""
 BEHIND_COST_HOW = 2.5
 """The same where a way to do something was asked for: many posts then have the same few words, and

@@ -29,7 +29,7 @@ WEIGHT = 40.0
 WINDOW_WORDS = 45
 _TIME_SHARE = 0.8
 """Of the time that is left; what is begun then still has to end before nobody waits any more."""
-MOST_WINDOWS = 3
+MOST_WINDOWS = 2
 """Of a long post: those with most of the question's words."""
 
 
