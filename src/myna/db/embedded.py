@@ -35,6 +35,7 @@ import psutil
 import psycopg
 
 from myna.db.programs import (
+    is_recovering,
     major_version,
     open_programs,
     open_way,
@@ -89,6 +90,7 @@ _SOCKET = ".s.PGSQL.5432"
 _MAX_SOCKET_PATH_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS
 _RECOVERING = ("starting up", "recovery mode", "not yet accepting connections")
 """What a server says that will soon answer: after a start, or after one of its workers was killed."""
+_STUCK_SECONDS = 3
 _START_SECONDS = 600  # crash recovery reads at most max_wal_size; a slow disk may need minutes
 _STOP_SECONDS = 20  # a full disk forbids the last checkpoint; then stop without it
 _MAX_LOG_BYTES = 5_000_000
@@ -194,6 +196,10 @@ class EmbeddedServer:
                     return False
                 if not stopping and not any(words in str(error) for words in _RECOVERING):
                     return False
+                if time.monotonic() - begun > _STUCK_SECONDS and not is_recovering(
+                    self._processes()
+                ):
+                    return False  # two of its workers died at once, and it waits for ever
                 time.sleep(0.1)
             else:
                 return True

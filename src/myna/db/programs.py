@@ -8,8 +8,11 @@ import pwd
 import shutil
 import stat
 import subprocess
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 from myna.errors import DatabaseError
 
@@ -74,3 +77,12 @@ def open_programs(account: pwd.struct_passwd) -> None:
             extra = stat.S_IROTH | (stat.S_IXOTH if mode & stat.S_IXUSR else 0)
             place.chmod(mode | extra)
     package.chmod(package.stat().st_mode | stat.S_IXOTH)
+
+
+def is_recovering(processes: Iterable[psutil.Process]) -> bool:
+    """Whether PostgreSQL's start-up process, which does the recovery, is among a server's."""
+    for process in processes:
+        with suppress(psutil.Error):
+            if "startup" in " ".join(process.cmdline()):
+                return True
+    return False

@@ -24,6 +24,9 @@ from myna.index.terms import tokenize
 READ_HITS = 20
 LEAST_HITS = 5
 """With time for fewer there is no new order."""
+MOST_GAIN = 0.25
+"""Likeness that a hit can be ahead of the best one's at most, or nearly: what is too far behind for
+that to bring it to the front is not read."""
 WEIGHT = 40.0
 """Of a likeness of 1 in units of a hit's score (``index/rank``)."""
 WINDOW_WORDS = 45
@@ -55,12 +58,14 @@ class LateInteraction:
         weights = _weights(question, asked)
         if not weights.any():
             return None
+        least = hits[0].score - WEIGHT * asked.balance * MOST_GAIN
+        near = [hit for hit in hits[:READ_HITS] if hit.score >= least]
         likeness: list[float] = []
-        for hit in hits[:READ_HITS]:
+        for hit in near:
             if time.monotonic() >= end:
                 break
             likeness.append(self._likeness(question.vectors, weights, hit))
-        if len(likeness) < min(LEAST_HITS, len(hits)):
+        if len(likeness) < min(LEAST_HITS, len(near)):
             return None
         mean = sum(likeness) / len(likeness)
         read = [
