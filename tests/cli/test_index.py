@@ -11,11 +11,10 @@ from typer.testing import CliRunner
 
 from myna.cli import build_app
 from myna.db.engine import Database
-from myna.db.posts import apply_events
 from myna.index.checkpoint import load_checkpoint
-from myna.index.follow import Follower
-from myna.post import Author, Event, Kind, Post
+from myna.post import Author, Post
 from myna.settings import Settings
+from tests.cli.shell import shell_over
 
 
 @pytest.fixture
@@ -24,14 +23,7 @@ def shell(db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> 
     now = datetime.now(UTC)
     author = Author("irc", "ann", "ann")
     posts = [Post("irc", str(n), author, f"post {n} on disks", now) for n in range(20)]
-    with db.begin() as conn:
-        apply_events(conn, [Event(Kind.CREATE, "irc", post.uri, post) for post in posts], now=now)
-    follower = Follower(db, settings.index_dir)
-    follower.catch_up()
-    follower.close()
-    monkeypatch.setenv("MYNA_HOME", str(settings.home))
-    monkeypatch.setenv("MYNA_DATABASE_URL", settings.database_url.get_secret_value())
-    return CliRunner()
+    return shell_over(posts, db, settings, monkeypatch, now)
 
 
 def test_rebuild_says_what_it_did(shell: CliRunner, settings: Settings) -> None:

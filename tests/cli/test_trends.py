@@ -10,11 +10,10 @@ from typer.testing import CliRunner
 
 from myna.cli import build_app
 from myna.db.engine import Database
-from myna.db.posts import apply_events
 from myna.errors import InvalidRequest
-from myna.index.follow import Follower
-from myna.post import Author, Event, Kind, Post
+from myna.post import Author, Post
 from myna.settings import Settings
+from tests.cli.shell import shell_over
 
 
 @pytest.fixture
@@ -36,14 +35,7 @@ def shell(db: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> 
         Post("town", f"old{n}", Author("town", "o", "o"), f"old talk {n}", now - timedelta(days=9))
         for n in range(200)
     ]
-    with db.begin() as conn:
-        apply_events(conn, [Event(Kind.CREATE, "town", post.uri, post) for post in posts], now=now)
-    follower = Follower(db, settings.index_dir)
-    follower.catch_up()
-    follower.close()
-    monkeypatch.setenv("MYNA_HOME", str(settings.home))
-    monkeypatch.setenv("MYNA_DATABASE_URL", settings.database_url.get_secret_value())
-    return CliRunner()
+    return shell_over(posts, db, settings, monkeypatch, now)
 
 
 def test_trends_for_people_and_scripts(shell: CliRunner) -> None:
