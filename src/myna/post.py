@@ -91,6 +91,8 @@ class Kind(StrEnum):
     """Of an account: all that it has posted is deleted for good (account deleted)."""
     RETURN = "return"
     """Of an account: what was hidden is shown again, and what was purged may post anew."""
+    SIGNAL = "signal"
+    """Of an account: what it lets be done with its posts, as its network records it."""
 
 
 ACCOUNT_KINDS = frozenset({Kind.HIDE, Kind.PURGE, Kind.RETURN})
@@ -98,14 +100,41 @@ ACCOUNT_KINDS = frozenset({Kind.HIDE, Kind.PURGE, Kind.RETURN})
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """A record of a network that bears on what may be done with an account's posts.
+
+    A source hands over what the network says, before the posts that it is about where it can;
+    ``safety.consent`` reads it and keeps only what it means. Forms that are read:
+
+    - ``community.lexicon.preference.ai``, ``org.user-intents.declaration`` (or ``.demo.``) and
+      ``app.bsky.actor.profile``: the AT record, under its record key;
+    - ``com.atproto.label.defs#label``: a label on the account, ``key`` is the labeller's id and
+      the value, as in ``did:plc:abc/!hide``; one that is negated or past is gone;
+    - ``mastodon.account``: the account as Mastodon's API gives it.
+    """
+
+    form: str
+    key: str = "self"
+    """Tells apart several of one form."""
+    record: Mapping[str, Any] | None = None
+    """None: the network does not say it any more."""
+    revision: str = ""
+    """Grows with each change where the network has one: an older one changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened on a network. ``post`` is there for a create or an edit alone."""
+    """One thing that happened on a network. ``post`` is there for a create or an edit alone,
+    ``signal`` for a signal alone, where ``uri`` is the author's id."""
 
     kind: Kind
     network: str
     uri: str
     post: Post | None = None
+    signal: Signal | None = None
 
     def __post_init__(self) -> None:
         if (self.post is not None) != (self.kind in (Kind.CREATE, Kind.EDIT)):
             raise ValueError(f"a {self.kind} event must {'not ' if self.post else ''}carry a post")
+        if (self.signal is not None) != (self.kind is Kind.SIGNAL):
+            raise ValueError(f"a {self.kind} event and a signal do not go together")

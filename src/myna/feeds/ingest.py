@@ -19,6 +19,7 @@ from myna.db.engine import Database
 from myna.db.posts import Applied, SourceState, apply_events, load_cursor, save_cursor
 from myna.errors import DatabaseError, SourceError, StorageError
 from myna.feeds.source import Record, Rejection, Source
+from myna.post import Kind
 from myna.telemetry import get_logger
 
 log = get_logger("feeds")
@@ -179,12 +180,13 @@ def _place(db: Database, name: str) -> SourceState | None:
 
 
 def _write(db: Database, name: str, batch: list[Record], summary: Summary) -> None:
-    events = [record.event for record in batch if record.event]
+    given = [record.event for record in batch if record.event]
+    events = [event for event in given if event.kind is not Kind.SIGNAL]
     rejected = sum(1 for record in batch if record.rejection)
     now = datetime.now(UTC)
     with db.begin() as conn:
         applied = apply_events(conn, events, now=now)
-        save_cursor(conn, name, batch[-1].cursor, accepted=len(events), rejected=rejected, now=now)
+        save_cursor(conn, name, batch[-1].cursor, accepted=len(given), rejected=rejected, now=now)
     summary.applied += applied
     summary.rejected += rejected
-    log.debug("batch written", source=name, events=len(events), rejected=rejected)
+    log.debug("batch written", source=name, events=len(given), rejected=rejected)
