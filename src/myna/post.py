@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntFlag, StrEnum
 from typing import Any
 
 
@@ -48,6 +48,25 @@ class Post:
     """Fields of the network's record that have no place above."""
 
 
+class Use(IntFlag):
+    """What can be done with a post, as a set; the numbers are stored."""
+
+    RETRIEVE = 1
+    """It is found by a search and shown as a result or a source."""
+    QUOTE = 2
+    """Its words are shown or quoted in an answer."""
+    EMBED = 4
+    """Vectors are made of it."""
+    TRAIN = 8
+    """Models are trained on it."""
+    GENERATE = 16
+    """A language model reads it to write an answer."""
+
+
+NO_USE = Use(0)
+ALL_USES = Use(31)
+
+
 class State(StrEnum):
     """What has become of a stored post."""
 
@@ -72,6 +91,8 @@ class StoredPost:
     edited_at: datetime | None = None
     account: int = 0
     """Key of the author within this store; 0 where nothing is kept of the author."""
+    refused: Use = NO_USE
+    """Uses that the author does not allow, at the moment when the post was read."""
 
     @property
     def posted_at(self) -> datetime:

@@ -9,6 +9,7 @@ import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -85,6 +86,14 @@ class Settings(BaseSettings):
     """Hours within which a deleted post's text is physically gone from the disk: from the index's
     files, the vectors, the tables and their log. Default 24; 0: only when `myna index purge` runs."""
 
+    default_refusals: str = "train"
+    """Uses of posts that are not made where neither the author nor the author's network says anything
+    of them: any of retrieve, quote, embed, train, generate, with commas. Default: train."""
+
+    consent_names: str = ""
+    """DIDs and domains by which members may mean this Myna in their network's records, with commas.
+    The host of MYNA_PUBLIC_URL is one of them without being named here."""
+
     log_level: str = "info"
     """debug, info, warning or error. Posts, names and prompts are not logged at info or above."""
 
@@ -99,6 +108,15 @@ class Settings(BaseSettings):
         if level.lower() not in {"debug", "info", "warning", "error"}:
             raise ValueError("must be debug, info, warning or error")
         return level.lower()
+
+    @field_validator("default_refusals")
+    @classmethod
+    def _known_uses(cls, uses: str) -> str:
+        if unknown := set(_words(uses)) - {"retrieve", "quote", "embed", "train", "generate"}:
+            raise ValueError(
+                f"must be any of retrieve, quote, embed, train, generate; not {min(unknown)}"
+            )
+        return uses
 
     @field_validator("database_url")
     @classmethod
@@ -154,10 +172,25 @@ class Settings(BaseSettings):
         """State of the running instance: its children's addresses and process numbers."""
         return self.home / "run"
 
+    @property
+    def refused_uses(self) -> frozenset[str]:
+        """What ``default_refusals`` names."""
+        return frozenset(_words(self.default_refusals))
+
+    @property
+    def own_names(self) -> frozenset[str]:
+        """DIDs and domains of this Myna, in lower case."""
+        host = urlsplit(self.public_url).hostname or ""
+        return frozenset({*_words(self.consent_names), host} - {""})
+
     @cached_property
     def base_url(self) -> str:
         """The address for links, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip().lower() for word in text.split(",") if word.strip()]
 
 
 def load_settings(**overrides: Any) -> Settings:

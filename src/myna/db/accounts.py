@@ -21,8 +21,13 @@ from myna.post import Event, Kind
 STATES = {Kind.HIDE: "hidden", Kind.PURGE: "purged", Kind.RETURN: "live"}
 
 _SET_STATE = """
-    insert into authors as a (network, author, handle, state, closed_at, purged_to, purging)
-    select %(network)s, %(author)s, %(author)s, %(state)s::text, %(now)s, 0, false
+    insert into authors as a
+        (network, author, handle, state, closed_at, purged_to, purging, refused)
+    select %(network)s, %(author)s, %(author)s, %(state)s::text, %(now)s, 0, false,
+        coalesce(
+            (select effective from consents where network = %(network)s and author = %(author)s),
+            (select effective from consent_policy)
+        )
     where %(state)s <> 'live'
     on conflict (network, author) do update set state = excluded.state, closed_at = %(now)s
     where a.state <> 'purged' and a.state <> excluded.state

@@ -197,8 +197,12 @@ class _Batch:
         if fresh:
             rows = self.pg.execute(
                 """
-                insert into authors (network, author, handle, name, is_bot)
-                select * from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bool[])
+                insert into authors (network, author, handle, name, is_bot, refused)
+                select k.*, coalesce(c.effective, p.effective)
+                from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bool[])
+                    as k(network, author, handle, name, is_bot)
+                cross join consent_policy p
+                left join consents c on c.network = k.network and c.author = k.author
                 returning network, author, id
                 """,
                 (

@@ -16,7 +16,7 @@ from myna.db.changes import apply_events
 from myna.db.drafts import Applied
 from myna.db.engine import driver_of
 from myna.db.sources import SourceState, list_sources, load_cursor, save_cursor
-from myna.post import Author, Post, State, StoredPost
+from myna.post import ALL_USES, Author, Post, State, StoredPost, Use
 
 __all__ = [
     "VISIBLE",
@@ -42,13 +42,13 @@ __all__ = [
     "which_live",
 ]
 
-VISIBLE = "p.state = 'live' and a.state = 'live' and p.id > a.purged_to"
+VISIBLE = "p.state = 'live' and a.state = 'live' and p.id > a.purged_to and (a.refused & 1) = 0"
 """Of a post ``p`` and its author ``a``: whether it may be shown."""
 
 _COLUMNS = """
     p.id, p.seq, case when p.id <= a.purged_to then 'deleted' else p.state end, p.network, p.uri, a.author, a.handle, a.name, a.is_bot, p.text,
     p.created_at, p.reply_to, p.lang, p.channel, p.url, p.likes, p.reposts, p.revision, p.raw,
-    p.thread, p.indexed_at, p.edited_at, a.id as account
+    p.thread, p.indexed_at, p.edited_at, a.id as account, a.refused
 """
 
 _READ_CHANGES = f"""
@@ -288,6 +288,7 @@ def counts(conn: Connection) -> Counts:
 
 
 _STATES = {state.value: state for state in State}
+_USES = [Use(bits) for bits in range(ALL_USES + 1)]
 
 
 def _stored(row: Sequence[Any]) -> StoredPost:
@@ -295,8 +296,8 @@ def _stored(row: Sequence[Any]) -> StoredPost:
     (
         id, seq, state, network, uri, author, handle, name, is_bot, words, created_at, reply_to,
         lang, channel, url, likes, reposts, revision, raw, thread, indexed_at, edited_at,
-        account,
-    ) = row[:23]  # fmt: skip
+        account, refused,
+    ) = row[:24]  # fmt: skip
     visible = state == "live"
     if state == "deleted":
         author = handle = name = ""
@@ -323,4 +324,5 @@ def _stored(row: Sequence[Any]) -> StoredPost:
         indexed_at=indexed_at,
         edited_at=edited_at,
         account=account or 0,
+        refused=_USES[refused or 0],
     )

@@ -10,7 +10,7 @@ from myna.post import StoredPost
 _LATEST = text(
     f"""
     select p.id from posts p join authors a on a.id = p.author_id
-    where {VISIBLE} and p.reply_to is null and not a.is_bot
+    where {VISIBLE} and (a.refused & 2) = 0 and p.reply_to is null and not a.is_bot
         and p.text like '%?' and length(p.text) between :shortest and :longest
         and exists (
             select 1 from posts r
@@ -27,7 +27,7 @@ def latest_questions(
 ) -> list[StoredPost]:
     """Posts that begin a thread, end in a question mark and got a reply from somebody else.
 
-    Newest first; ``shortest`` and ``longest`` bound their characters.
+    Newest first, of authors whose words may be quoted; ``shortest`` and ``longest`` bound their characters.
     """
     parameters = {"limit": limit, "shortest": shortest, "longest": longest}
     ids = list(conn.execute(_LATEST, parameters).scalars())

@@ -13,13 +13,14 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -68,6 +69,18 @@ authors = Table(
         server_default=text("false"),
         comment="some of them are not emptied yet",
     ),
+    Column(
+        "refused",
+        SmallInteger,
+        nullable=False,
+        server_default="0",
+        comment="uses of its posts that are not allowed: the bits of myna.post.Use",
+    ),
+    Column(
+        "marked_to",
+        BigInteger,
+        comment="its posts behind this id do not bear a change of refused yet; null: all do",
+    ),
     UniqueConstraint("network", "author"),
     CheckConstraint("state in ('live', 'hidden', 'purged')", name="state"),
 )
@@ -76,6 +89,7 @@ Index(
     authors.c.closed_at,
     postgresql_where=text("state = 'hidden' or purging"),
 )
+Index("ix_authors_marked_to", authors.c.id, postgresql_where=text("marked_to is not null"))
 
 posts = Table(
     "posts",
@@ -150,6 +164,13 @@ change_counter = Table(
         server_default=text("false"),
         comment="some account's posts are not emptied yet",
     ),
+    Column(
+        "marking",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="some account's posts do not bear its consent yet",
+    ),
     Column("keep_after", Instant, comment="posts from before are past retention: none comes in"),
     CheckConstraint("singleton", name="one_row"),
     comment="writers lock its row until they commit: numbers have no gaps and appear in order",
@@ -209,3 +230,98 @@ answer_sources = Table(
     comment="which posts an answer was given; read back through the store, so deletions hold",
 )
 Index("ix_answer_sources_post_id", answer_sources.c.post_id)
+
+consent_policy = Table(
+    "consent_policy",
+    metadata,
+    Column("singleton", Boolean, primary_key=True, server_default=text("true")),
+    Column(
+        "refused",
+        SmallInteger,
+        nullable=False,
+        server_default="8",
+        comment="uses that are not allowed where nobody says anything",
+    ),
+    Column(
+        "effective",
+        SmallInteger,
+        nullable=False,
+        server_default="8",
+        comment="and what follows from them",
+    ),
+    Column(
+        "names",
+        ARRAY(Text),
+        nullable=False,
+        server_default="{}",
+        comment="DIDs and domains that members may mean this Myna by",
+    ),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("singleton", name="one_row"),
+    comment="the operator's default; version counts the changes of all consents",
+)
+
+consent_signals = Table(
+    "consent_signals",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("author", Text, primary_key=True),
+    Column("form", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("target", Text, nullable=False, server_default=""),
+    Column("says", JSONB, nullable=False, comment="[use, yes or no, why] each"),
+    Column("revision", Text, nullable=False, server_default=""),
+    Column("at", Instant, nullable=False),
+    comment="what networks say of the use of an author's posts; nothing of it: no row",
+)
+Index(
+    "ix_consent_signals_entity",
+    consent_signals.c.network,
+    consent_signals.c.author,
+    postgresql_where=text("scope = 'entity'"),
+)
+
+consent_choices = Table(
+    "consent_choices",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("author", Text, primary_key=True),
+    Column("use", SmallInteger, primary_key=True),
+    Column("word", Text, nullable=False),
+    Column("by", Text, nullable=False, comment="member, or the operator for the member"),
+    Column("at", Instant, nullable=False),
+    CheckConstraint("word in ('yes', 'no')", name="word"),
+    CheckConstraint("by in ('member', 'operator')", name="by"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("author", Text, primary_key=True),
+    Column("refused", SmallInteger, nullable=False, comment="uses with a no"),
+    Column("allowed", SmallInteger, nullable=False, comment="uses with a yes"),
+    Column("effective", SmallInteger, nullable=False, comment="refused in the end"),
+    Column("rulings", JSONB, nullable=False, comment="use: [yes or no, by whom, why]"),
+    Column("version", BigInteger, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    comment="what counts, of authors of whom anything was said",
+)
+
+consent_log = Table(
+    "consent_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("network", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("use", SmallInteger, nullable=False),
+    Column("word", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False, server_default=""),
+    Column("version", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    CheckConstraint("word in ('yes', 'no', 'unsaid')", name="word"),
+    comment="who changed which consent when",
+)
+Index("ix_consent_log_network_author", consent_log.c.network, consent_log.c.author)

@@ -20,6 +20,7 @@ from myna.db.posts import Applied, SourceState, apply_events, load_cursor, save_
 from myna.errors import DatabaseError, SourceError, StorageError
 from myna.feeds.source import Record, Rejection, Source
 from myna.post import Kind
+from myna.safety.consent.ledger import take_signals
 from myna.telemetry import get_logger
 
 log = get_logger("feeds")
@@ -185,6 +186,9 @@ def _write(db: Database, name: str, batch: list[Record], summary: Summary) -> No
     rejected = sum(1 for record in batch if record.rejection)
     now = datetime.now(UTC)
     with db.begin() as conn:
+        told = [event for event in given if event.kind is Kind.SIGNAL]
+        if told:  # first, so that the posts come in under what holds for them
+            take_signals(conn, told, now=now)
         applied = apply_events(conn, events, now=now)
         save_cursor(conn, name, batch[-1].cursor, accepted=len(given), rejected=rejected, now=now)
     summary.applied += applied

@@ -1,6 +1,8 @@
-"""Which accounts' posts a search leaves out: those that are hidden, or being purged.
+"""Which accounts' posts a search leaves out: those that are hidden, being purged, or do not want
+to be found since a moment ago.
 
 Their posts stay in the index, so that a million of them go and come back with one row of the store.
+(Who does not want to be found since longer is left out by a field of the index.)
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import threading
 import time
 
 from myna.db.accounts import accounts_version, hidden_accounts
+from myna.db.consents import refusing_accounts
 from myna.db.engine import Database
 from myna.errors import DatabaseError
 
@@ -29,11 +32,11 @@ class HiddenAccounts:
         self._db = db
         self._mutex = threading.Lock()
         self._version = -1
-        self._ids: tuple[int, ...] = ()
+        self._ids: tuple[tuple[int, ...], tuple[int, ...]] = (), ()
         self._asked_at = float("-inf")
 
-    def ids(self) -> tuple[int, ...]:
-        """Their keys within this store.
+    def ids(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Keys within this store of those that are hidden, and of those that refuse.
 
         Raises:
             DatabaseError: the store is away, and was never asked.
@@ -54,5 +57,6 @@ class HiddenAccounts:
         with self._db.begin(within_s=math.inf if first else _ASK_SECONDS) as conn:
             version = accounts_version(conn)
             if version != self._version:
-                self._ids = tuple(hidden_accounts(conn, LEFT_OUT))
+                refusing = tuple(refusing_accounts(conn, LEFT_OUT))
+                self._ids = tuple(hidden_accounts(conn, LEFT_OUT)), refusing
                 self._version = version

@@ -83,10 +83,12 @@ def any_word(
 
 def restricted(clauses: Clauses, query: tantivy.Query) -> tantivy.Query:
     """``query`` among the posts that meet the clauses, which do not change its score."""
-    if not clauses:
-        return query
-    only = tantivy.Query.const_score_query(conjunction(clauses), 0.0)
-    return tantivy.Query.boolean_query([(Occur.Must, query), (Occur.Must, only)])
+    without = [clause for clause in clauses if clause[0] == Occur.MustNot]
+    wanted = [clause for clause in clauses if clause[0] != Occur.MustNot]
+    if wanted:
+        only = tantivy.Query.const_score_query(conjunction(wanted), 0.0)
+        without.append((Occur.Must, only))
+    return tantivy.Query.boolean_query([(Occur.Must, query), *without]) if without else query
 
 
 def among(schema: tantivy.Schema, ids: Sequence[int], clauses: Clauses) -> tantivy.Query:

@@ -15,6 +15,8 @@ from tantivy import Occur
 from myna.db.engine import Database
 from myna.db.posts import get_posts
 from myna.errors import DatabaseError
+from myna.index import compile as compiled
+from myna.index.lookup import of_shown
 from myna.index.results import Hit
 from myna.index.text import Snapshot
 from myna.post import StoredPost
@@ -96,12 +98,13 @@ def _origins(snapshot: Snapshot, posts: Sequence[int]) -> dict[int, int]:
 def _posts(
     snapshot: Snapshot, query: tantivy.Query | None, origins: Sequence[int]
 ) -> dict[int, int]:
-    """Origin → posts of the query that it has."""
+    """Origin → posts of the query that it has, of those that are shown."""
     if not origins:
         return {}
     these = tantivy.Query.term_set_query(snapshot.schema, "origin", list(origins))
     found = snapshot.searcher.aggregate(
-        _both(query, these), {"origins": {"terms": {"field": "origin", "size": len(origins)}}}
+        _both(snapshot, query, these),
+        {"origins": {"terms": {"field": "origin", "size": len(origins)}}},
     )
     return {int(one["key"]): int(one["doc_count"]) for one in found["origins"]["buckets"]}
 
@@ -110,7 +113,7 @@ def _first(snapshot: Snapshot, query: tantivy.Query | None, origin: int) -> int 
     """The earliest post of the query with this origin."""
     this = tantivy.Query.term_query(snapshot.schema, "origin", origin)
     found = snapshot.searcher.search(
-        _both(query, this),
+        _both(snapshot, query, this),
         limit=1,
         count=False,
         order_by_field="posted_at",
@@ -120,8 +123,8 @@ def _first(snapshot: Snapshot, query: tantivy.Query | None, origin: int) -> int 
     return int(ids[0]) if ids and ids[0] is not None else None
 
 
-def _both(query: tantivy.Query | None, other: tantivy.Query) -> tantivy.Query:
+def _both(snapshot: Snapshot, query: tantivy.Query | None, other: tantivy.Query) -> tantivy.Query:
     if query is None:
-        return other
+        return compiled.restricted(of_shown(snapshot), other)
     only = tantivy.Query.const_score_query(query, 0.0)
     return tantivy.Query.boolean_query([(Occur.Must, only), (Occur.Must, other)])

@@ -48,12 +48,14 @@ from myna.index.meaning import NEXT, SERVING
 from myna.index.passages import pieces
 from myna.index.vectors import Kind, PostVectors, VectorStore
 from myna.index.vectors.manifest import load_manifest
-from myna.post import State, StoredPost
+from myna.post import State, StoredPost, Use
 from myna.settings import Settings
 from myna.telemetry import get_logger
 
 PURGE = "purge-vectors"
 """While this file is there, the embed process rewrites what has anything deleted in it."""
+UNSEEN = Use.RETRIEVE | Use.EMBED
+"""An author who refuses one of these has no vectors."""
 _EMBED_CHANGES = 64
 _ENGAGED_AHEAD = 2_048
 """So many of the newest changes that wait are looked through for posts that people took note of."""
@@ -128,7 +130,10 @@ class Generation:
 
     def _vectors(self, post: StoredPost, parent: StoredPost | None) -> PostVectors | None:
         """None where the latest vectors are of the same text: a like changes nothing here."""
-        wanted = pieces(post, parent) if post.state is State.LIVE else ()
+        if parent is not None and parent.refused & UNSEEN:
+            parent = None
+        live = post.state is State.LIVE and not post.refused & UNSEEN
+        wanted = pieces(post, parent) if live else ()
         digest = digest_of(wanted)
         latest = self.store.run(post.id)
         if latest is not None and (latest["digest"], latest["count"]) == (digest, len(wanted)):

@@ -18,11 +18,13 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from myna.db.accounts import is_purging, purge_posts
+from myna.db.consents import is_marking, mark_posts
 from myna.db.engine import Database, open_database
 from myna.db.posts import get_parents, get_stale_replies, last_seq, read_changes, store_id
 from myna.errors import DatabaseError, StorageError
 from myna.index.text import TextWriter
 from myna.post import StoredPost
+from myna.safety.consent.ledger import adopt_policy
 from myna.settings import Settings
 from myna.telemetry import get_logger
 
@@ -41,7 +43,8 @@ _BACKLOG_STEPS = 10
 _REPLIES = 200
 """Replies that are indexed anew with an edited or deleted parent, whose text they carry."""
 _PURGED_POSTS = 500
-"""Of purged accounts that are emptied between two batches: writers wait about 20 ms for it."""
+"""Of purged accounts that are emptied between two batches, or that are told to the index anew with
+their authors' consent: writers wait about 20 ms for it."""
 _log = get_logger("index")
 
 
@@ -82,10 +85,13 @@ class Follower:
                 changes = read_changes(conn, self._read, _BATCH_CHANGES)
                 stale = stale_replies(conn, changes)
                 parents = get_parents(conn, [*changes, *stale])
-            purging = is_purging(conn)
+            purging, marking = is_purging(conn), is_marking(conn)
         if purging:
             with self._db.begin() as conn:
                 purge_posts(conn, _PURGED_POSTS)
+        if marking:
+            with self._db.begin() as conn:
+                mark_posts(conn, _PURGED_POSTS)
         if changes:
             self._writer.write([*changes, *stale], parents)
             self._read = changes[-1].seq
@@ -93,7 +99,7 @@ class Follower:
             self._read = max(self._read, last)
         if self._has_news() and self._due(self._read >= last):
             self._commit()
-        return bool(changes) or purging
+        return bool(changes) or purging or marking
 
     def catch_up(self) -> int:
         """Take in everything that is committed by now; the number of the latest change."""
@@ -176,6 +182,7 @@ def run_follower(settings: Settings, stop: threading.Event) -> None:
     """The role that keeps the text index: runs until ``stop`` is set."""
     db = open_database(settings)
     try:
+        adopt_policy(db, settings)
         follow(lambda: Follower(db, settings.index_dir), stop, "text")
     finally:
         db.dispose()

@@ -18,6 +18,7 @@ from tantivy import Occur, Order
 
 from myna.index import compile as compiled
 from myna.index.query import Atom, Part, Query
+from myna.index.schema import RETRIEVE
 from myna.index.terms import query_tokens, variants
 from myna.index.text import Snapshot
 
@@ -81,16 +82,59 @@ def conditions_of(snapshot: Snapshot, query: Query, languages: Sequence[str]) ->
     clauses = compiled.all_clauses(snapshot.schema, query, languages)
     if not clauses:
         return None
-    shown = of_shown_accounts(snapshot)
+    shown = of_shown(snapshot)
     return Conditions([*clauses, *shown], _most(snapshot, query, languages))
 
 
-def of_shown_accounts(snapshot: Snapshot) -> compiled.Clauses:
-    """The condition that a post is of no hidden account; nothing where there are none."""
-    if not snapshot.hidden:
-        return []
-    theirs = tantivy.Query.term_set_query(snapshot.schema, "account", list(snapshot.hidden))
-    return [(Occur.MustNot, theirs)]
+def of_shown(snapshot: Snapshot) -> compiled.Clauses:
+    """The conditions that a post is of no hidden account, and that its author lets it be found."""
+    clauses = [(Occur.MustNot, query) for query in _refused(snapshot)]
+    if snapshot.hidden:
+        theirs = tantivy.Query.term_set_query(snapshot.schema, "account", list(snapshot.hidden))
+        clauses.append((Occur.MustNot, theirs))
+    return clauses
+
+
+def of_refused(snapshot: Snapshot, clauses: compiled.Clauses) -> Conditions | None:
+    """What meets ``clauses`` and is left out only because its author wishes it; None where no
+    author does."""
+    refused = [(Occur.Should, query) for query in _refused(snapshot)]
+    if not refused:
+        return None
+    those = tantivy.Query.const_score_query(tantivy.Query.boolean_query(refused), 0.0)
+    made = [*clauses, (Occur.Must, those)]
+    if snapshot.hidden:
+        hidden = tantivy.Query.term_set_query(snapshot.schema, "account", list(snapshot.hidden))
+        made.append((Occur.MustNot, hidden))
+    return Conditions(made, snapshot.searcher.doc_freq("refused", RETRIEVE))
+
+
+def count_refused(snapshot: Snapshot, query: Query, languages: Sequence[str]) -> int:
+    """How many posts have all that a query asks and are left out by their authors' wish."""
+    clauses = compiled.all_clauses(snapshot.schema, query, languages)
+    refused = of_refused(snapshot, clauses) if clauses else None
+    return _count(snapshot, refused.query) if refused else 0
+
+
+def outranked_by_refused(
+    snapshot: Snapshot, clauses: compiled.Clauses, words: tantivy.Query, least: float, limit: int
+) -> int:
+    """How many posts that are left out by their authors' wish fit ``words`` at least as well as
+    a score of ``least``: up to ``limit``."""
+    refused = of_refused(snapshot, [*clauses, (Occur.Must, words)])
+    found = best(snapshot, refused.query, limit) if refused else {}
+    return sum(score >= least for score in found.values())
+
+
+def _refused(snapshot: Snapshot) -> list[tantivy.Query]:
+    """Posts whose authors do not want them to be found; nothing where there are none."""
+    found: list[tantivy.Query] = []
+    if snapshot.searcher.doc_freq("refused", RETRIEVE):
+        found.append(tantivy.Query.term_query(snapshot.schema, "refused", RETRIEVE, "basic"))
+    if snapshot.refusing:
+        theirs = list(snapshot.refusing)
+        found.append(tantivy.Query.term_set_query(snapshot.schema, "account", theirs))
+    return found
 
 
 def best(snapshot: Snapshot, query: tantivy.Query, limit: int) -> dict[int, float]:

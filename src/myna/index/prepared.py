@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import tantivy
+
+from myna.index import compile as compiled
 from myna.index import lookup
 from myna.index.budget import Budget
 from myna.index.language import language
@@ -26,6 +29,15 @@ class Prepared:
     matcher: Matcher
     budget: Budget
     now: datetime
+
+    def any_word(self) -> tantivy.Query:
+        """Posts with any of the words that say something."""
+        content = {word.terms: word for word in self.matcher.words if word.idf > 0}
+        return compiled.any_word(
+            self.snapshot.schema,
+            [word.terms for word in content.values() if word.known],
+            [word.word for word in content.values() if not word.known],
+        )
 
     def idf(self, word: str) -> float:
         """How much a folded word stands out among the posts."""

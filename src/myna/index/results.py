@@ -58,6 +58,9 @@ class SearchResult:
     origins: int | None = None
     """How many of the ``total`` posts are no copy of another; None where there are too many to
     count."""
+    refused: int = 0
+    """Posts that were left out because their authors do not want to be found: of a search those
+    that have all its parts, of a question those that fit its words as well as what is shown."""
 
 
 @dataclass(frozen=True, slots=True)

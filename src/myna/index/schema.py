@@ -17,11 +17,13 @@ from myna.index.origins import own_number
 from myna.index.query import fold_channel, fold_handle
 from myna.index.subjects import person_of, subjects_of
 from myna.index.traits import addresses_of, hashtags_of, traits_of
-from myna.post import StoredPost
+from myna.post import StoredPost, Use
 
-VERSION = f"5.{terms.VERSION}.{signatures.VERSION}"
+VERSION = f"6.{terms.VERSION}.{signatures.VERSION}"
 """Of fields, analysis and folding together: an index of another version is rebuilt."""
 
+RETRIEVE = "retrieve"
+"""Stands in ``refused`` of a post that its author does not want to be found."""
 MAX_CHARACTERS = 20_000
 """Of a post's text that are indexed."""
 MAX_CONTEXT_CHARACTERS = 600
@@ -32,7 +34,8 @@ _ADDRESSED = re.compile(r"\s*@?([^\s:,@]{2,40}):(?=\s)")
 
 
 def build_schema() -> tantivy.Schema:
-    """The fields. ``id``, ``seq`` and ``account`` are those of the store; times are in milliseconds; ``origin`` is that of
+    """The fields. ``refused`` is "retrieve" for posts that must not be found: a search leaves them
+    out and can say how many they are. ``id``, ``seq`` and ``account`` are those of the store; times are in milliseconds; ``origin`` is that of
     ``origins``, ``person`` and ``subject`` are those of ``subjects``."""
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field("id", indexed=True, fast=True)
@@ -51,6 +54,7 @@ def build_schema() -> tantivy.Schema:
         "thread",
         "lang",
         "has",
+        "refused",
     ):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     builder.add_integer_field("posted_at", indexed=True, fast=True)
@@ -109,11 +113,13 @@ def document(
     made.add_integer("posted_at", int(stored.posted_at.timestamp() * 1000))
     made.add_unsigned("origin", origin or own_number(stored))
     made.add_unsigned("person", person_of(post.author))
-    if origin in (None, own_number(stored)):
+    if Use.RETRIEVE in stored.refused:
+        made.add_text("refused", RETRIEVE)
+    elif origin in (None, own_number(stored)):
         people = addressed.union(mentions) if post.channel else mentions
         _add(made, "subject", subjects_of(body, post, tags, people, lang=lang or stem))
-    made.add_unsigned("likes", post.likes)
-    made.add_unsigned("reposts", post.reposts)
+    for name, count in (("likes", post.likes), ("reposts", post.reposts)):
+        made.add_unsigned(name, count)
     return made
 
 

@@ -32,6 +32,7 @@ from myna.index.counts import count_bars
 from myna.index.cursor import Cursor, read_cursor, search_key, write_cursor
 from myna.index.embed import Embedder
 from myna.index.meaning import NEXT, Meaning, MeaningReader
+from myna.index.order import reordered
 from myna.index.prepared import Prepared, languages_of, matcher_of, whole_wording
 from myna.index.query import Query, parse
 from myna.index.rank import Candidate, Lexical, likeliest, rank
@@ -45,7 +46,7 @@ from myna.index.results import (
 )
 from myna.index.text import Snapshot, TextReader
 from myna.index.vectors import Kind
-from myna.post import StoredPost
+from myna.post import StoredPost, Use
 
 BY_WORDS = 150
 """Candidates that the text index proposes."""
@@ -58,8 +59,6 @@ RANKED_TYPED = 40
 NEAR_COVERAGE = 0.4
 NEAR_COSINE = 0.55
 """What a post without all the words of a search must reach in one of these to be shown."""
-RERANKED = 50
-"""The best, which a re-ranker may put in another order."""
 Sort = Literal["relevance", "latest", "oldest"]
 __all__ = ["Counts", "Hit", "IndexStatus", "SearchResult", "Searcher", "Sort"]
 
@@ -156,6 +155,7 @@ class Searcher:
             ended.exact,
             write_cursor(ended) if more else None,
             count_origins(snapshot, wanted.query, ended.total) if ended.exact else None,
+            lookup.count_refused(snapshot, parsed, languages),
         )
 
     def retrieve(
@@ -186,17 +186,24 @@ class Searcher:
             hits, ended = self._page(asked, wanted, limit, self._begin(asked, wanted, b""))
             return SearchResult(hits, notes, ended.total, _since(start), budget.left_out)
         strict = compiled.strict_clauses(snapshot.schema, parsed, said=False, languages=languages)
-        strict += lookup.of_shown_accounts(snapshot)
+        shown = [*strict, *lookup.of_shown(snapshot)]
         looking = self._threads.submit(self._look_around, wording, parsed)
-        proposals = self._propose(asked, strict)
+        by_words = proposals = self._propose(asked, shown)
         meaning, near = budget.wait(Stage.MEANING, looking, _MEANING_SHARE) or (None, [])
-        proposals = lookup.allowed(snapshot, near, strict) | proposals
+        proposals = lookup.allowed(snapshot, near, shown) | proposals
         cosines = _cosines(meaning, proposals)
         likely = likeliest(proposals, cosines, matcher, max(limit, RANKED))
         hits = self._rank(asked, likely, limit, cosines)
         said = Asked(wording, asked.idf, matcher.balance)
-        hits = self._reordered(said, fold(self._db, snapshot, hits), budget)
-        return SearchResult(hits[:limit], notes, len(hits), _since(start), budget.left_out)
+        folded = fold(self._db, snapshot, hits)
+        hits = reordered(self._reranker, self._threads, said, folded, budget)
+        least = min(
+            (by_words[hit.post.id] for hit in hits[:limit] if hit.post.id in by_words), default=0.0
+        )
+        refused = lookup.outranked_by_refused(snapshot, strict, asked.any_word(), least, BY_WORDS)
+        return SearchResult(
+            hits[:limit], notes, len(hits), _since(start), budget.left_out, refused=refused
+        )
 
     def counts(
         self, query: str, *, bucket: Bucket | None = None, now: datetime | None = None
@@ -241,7 +248,7 @@ class Searcher:
         snapshot = self._text.snapshot()
         if snapshot is None or snapshot.store_id != self._store:
             return None  # its numbers would mean other posts here
-        return snapshot.leaving_out(self._accounts.ids())
+        return snapshot.leaving_out(*self._accounts.ids())
 
     def _look_around(self, text: str, query: Query) -> tuple[Meaning | None, list[int]]:
         meaning = self._meaning.look(text)
@@ -326,7 +333,7 @@ class Searcher:
         strict = compiled.strict_clauses(
             asked.snapshot.schema, asked.query, said=True, languages=asked.languages
         )
-        strict += lookup.of_shown_accounts(asked.snapshot)
+        strict += lookup.of_shown(asked.snapshot)
         ids: list[int] = []
         if meaning:
             since, until = asked.query.since, asked.query.until
@@ -337,14 +344,7 @@ class Searcher:
 
     def _propose(self, asked: Prepared, strict: compiled.Clauses) -> dict[int, float]:
         """What has any of the words and meets the conditions: id → BM25."""
-        schema = asked.snapshot.schema
-        content = {word.terms: word for word in asked.matcher.words if word.idf > 0}
-        query = compiled.any_word(
-            schema,
-            [word.terms for word in content.values() if word.known],
-            [word.word for word in content.values() if not word.known],
-        )
-        return self._by_words(asked, compiled.restricted(strict, query), BY_WORDS)
+        return self._by_words(asked, compiled.restricted(strict, asked.any_word()), BY_WORDS)
 
     def _by_words(self, asked: Prepared, query: tantivy.Query, limit: int) -> dict[int, float]:
         """The best of the text index: id → BM25."""
@@ -379,7 +379,7 @@ class Searcher:
             Candidate(
                 stored,
                 matcher.compare(stored.post),
-                cosines[stored.id],
+                {} if Use.EMBED in stored.refused else cosines[stored.id],
                 matcher.missing(stored.post, parents[stored.id].post)
                 if stored.id in parents
                 else 0.0,
@@ -390,17 +390,6 @@ class Searcher:
             _hit(one.post, score, one.lexical, one.cosine)
             for score, one in rank(candidates, now=asked.now, balance=matcher.balance)
         ]
-
-    def _reordered(self, asked: Asked, hits: list[Hit], budget: Budget) -> list[Hit]:
-        """The place of the re-ranker: the best hits in its order, the others behind them."""
-        if self._reranker is None or not hits:
-            return hits
-        job = self._threads.submit(self._reranker.rerank, asked, hits[:RERANKED], budget.left)
-        best = budget.wait(Stage.RERANKING, job)
-        if best is None:
-            budget.leave_out(Stage.RERANKING, "no time")
-            return hits
-        return [*best, *hits[RERANKED:]]
 
 
 def _hit(post: StoredPost, score: float, lexical: Lexical, cosine: float | None) -> Hit:

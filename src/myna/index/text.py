@@ -216,10 +216,12 @@ class Snapshot:
     """Languages with stems that a fair share of the posts is in."""
     hidden: tuple[int, ...] = ()
     """Accounts whose posts a search leaves out, as the store says at this moment."""
+    refusing: tuple[int, ...] = ()
+    """Accounts that do not want to be found, as long as the index may not know it."""
 
-    def leaving_out(self, accounts: tuple[int, ...]) -> Snapshot:
+    def leaving_out(self, hidden: tuple[int, ...], refusing: tuple[int, ...]) -> Snapshot:
         """The same without the posts of these accounts."""
-        return replace(self, hidden=accounts)
+        return replace(self, hidden=hidden, refusing=refusing)
 
 
 class TextReader:

@@ -72,9 +72,11 @@ def open_parts(settings: Settings) -> Callable[[], Parts]:
     from myna.index.search import Searcher
     from myna.index.trends import Trends
     from myna.models.chat import open_model
+    from myna.safety.consent.ledger import adopt_policy
 
     db = open_database(settings)
     try:
+        adopt_policy(db, settings)
         embedder = open_embedder(settings.embedder)
         searcher = Searcher(
             db,
