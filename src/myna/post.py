@@ -10,12 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntFlag, StrEnum
+from types import NoneType
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who wrote a post. ``id`` is stable within ``network``; ``handle`` is what people type."""
+    """Who wrote a post. ``id`` is stable within ``network``; ``handle`` is what people type.
+
+    A network that tells no more with a post than the id leaves ``handle`` empty: what was told of
+    the author elsewhere (``Profile``) stays.
+    """
 
     network: str
     id: str
@@ -114,10 +119,19 @@ class Kind(StrEnum):
     """Of an account: what was hidden is shown again, and what was purged may post anew."""
     SIGNAL = "signal"
     """Of an account: what it lets be done with its posts, as its network records it."""
+    PROFILE = "profile"
+    """Of an account: how it is called, and whether it says that it is a bot."""
+    ENGAGE = "engage"
+    """A like or a repost, under a URI of its own."""
+    WITHDRAW = "withdraw"
+    """A like or a repost is taken back; ``Event.uri`` is the like's."""
+    RULE = "rule"
+    """Of a post: who may reply to it; ``Event.uri`` is the post's."""
 
 
 ACCOUNT_KINDS = frozenset({Kind.HIDE, Kind.PURGE, Kind.RETURN})
 """Events of an author and of all its posts at once: ``Event.uri`` is the author's id."""
+ENGAGEMENT_KINDS = frozenset({Kind.ENGAGE, Kind.WITHDRAW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +158,65 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """What a network tells of an account; None is nothing, and changes nothing."""
+
+    handle: str | None = None
+    name: str | None = None
+    is_bot: bool | None = None
+
+
+class Engaged(StrEnum):
+    """How somebody engages with a post."""
+
+    LIKE = "like"
+    REPOST = "repost"
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """Somebody likes or reposts the post ``subject`` (its URI). It is counted once, whoever tells
+    it how often, and only while the post is there."""
+
+    subject: str
+    how: Engaged
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRule:
+    """Who may reply to a post, as its author says: AT Protocol's threadgate."""
+
+    allow: tuple[str, ...] | None = None
+    """Kinds of accounts, as ``mention``, ``follower``, ``following`` or a list's URI; () is
+    nobody, None is everybody."""
+    hidden: tuple[str, ...] = ()
+    """URIs of replies that the author hides."""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened on a network. ``post`` is there for a create or an edit alone,
-    ``signal`` for a signal alone, where ``uri`` is the author's id."""
+    ``signal`` for a signal alone, ``told`` for what its kind says. Of a signal or a profile,
+    ``uri`` is the account's id."""
 
     kind: Kind
     network: str
     uri: str
     post: Post | None = None
     signal: Signal | None = None
+    told: Profile | Engagement | ReplyRule | None = None
 
     def __post_init__(self) -> None:
         if (self.post is not None) != (self.kind in (Kind.CREATE, Kind.EDIT)):
             raise ValueError(f"a {self.kind} event must {'not ' if self.post else ''}carry a post")
         if (self.signal is not None) != (self.kind is Kind.SIGNAL):
             raise ValueError(f"a {self.kind} event and a signal do not go together")
+        if type(self.told) is not _TOLD.get(self.kind, NoneType):
+            raise ValueError(f"a {self.kind} event and {type(self.told)} do not go together")
+
+
+_TOLD: Mapping[Kind, type] = {
+    Kind.PROFILE: Profile,
+    Kind.ENGAGE: Engagement,
+    Kind.RULE: ReplyRule,
+}

@@ -11,6 +11,7 @@ import pytest
 
 from myna.db.engine import Database
 from myna.db.posts import Applied, counts, load_cursor
+from myna.db.sources import Gap, list_gaps
 from myna.errors import DatabaseError, SourceError
 from myna.feeds import ingest
 from myna.feeds.ingest import BATCH_RECORDS, Summary, gather, run_live, run_source
@@ -172,5 +173,21 @@ def test_a_live_source_that_breaks_is_opened_again_where_it_was(db: Database) ->
             self.broken = int(cursor or 0) + 4 if int(cursor or 0) < 9 else 0
             return super().read(cursor)
 
-    run_live(db, Flaky(12), threading.Event())
+    told: list[str | None] = []
+    run_live(db, Flaky(12), threading.Event(), told.append)
     assert stored(db) == (12, "12")
+    assert told == ["it broke", None] * 3
+
+
+def test_a_gap_is_kept_with_the_place_behind_it(db: Database) -> None:
+    gap = Gap(None, datetime(2026, 1, 2, tzinfo=UTC), "it was too long ago")
+
+    class Gapped(Numbers):
+        def read(self, cursor: str) -> Iterator[Record | None]:
+            yield Record(cursor, gap=gap)
+            yield from super().read(cursor)
+
+    run_source(db, Gapped(2))
+    with db.begin() as conn:
+        assert [kept.gap for kept in list_gaps(conn, 9)] == [gap]
+    assert stored(db) == (2, "2")

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from myna.db.content import clean_event
 from myna.db.drafts import Applied
+from myna.db.engagements import forget_engagements
 from myna.db.engine import driver_of
 from myna.post import Event, Kind
 
@@ -122,7 +123,7 @@ def purge_posts(conn: Connection, limit: int) -> int:
     if account is None:
         pg.execute("update change_counter set purging = false where purging")
         return 0
-    emptied = pg.execute(
+    rows = pg.execute(
         """
         update posts set state = 'deleted', text = '', raw = '{}', fingerprint = 0,
             author_id = null, lang = null, channel = null, url = null, likes = 0, reposts = 0,
@@ -133,9 +134,12 @@ def purge_posts(conn: Connection, limit: int) -> int:
             ) batch
         ) v
         where posts.id = v.id
+        returning posts.id
         """,
         (row[0], *account, limit),
-    ).rowcount
+    ).fetchall()
+    forget_engagements(conn, [id for (id,) in rows])
+    emptied = len(rows)
     pg.execute("update change_counter set last_seq = last_seq + %s", (emptied,))
     if emptied < limit:
         pg.execute("update authors set purging = false where id = %s", (account[0],))

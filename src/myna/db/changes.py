@@ -8,7 +8,7 @@ and authors, so it may read what is there, decide in Python, and write without c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -19,10 +19,20 @@ from psycopg.rows import TupleRow
 from sqlalchemy import Connection
 
 from myna.db.accounts import apply_account_events
-from myna.db.content import Content, clean_event
+from myna.db.content import Content, clean_event, clean_text
 from myna.db.drafts import Applied, Draft, Key, draft_of, find_thread
+from myna.db.engagements import apply_engagements, forget_engagements
 from myna.db.engine import driver_of
-from myna.post import ACCOUNT_KINDS, Author, Event, State
+from myna.db.profiles import apply_rules
+from myna.post import (
+    ACCOUNT_KINDS,
+    ENGAGEMENT_KINDS,
+    Author,
+    Event,
+    Kind,
+    Profile,
+    State,
+)
 
 
 def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) -> Applied:
@@ -35,15 +45,68 @@ def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) ->
         InvalidRequest: a network, URI or author id is empty or too long to be indexed.
     """
     applied = Applied()
-    for of_accounts, run in groupby(events, key=lambda event: event.kind in ACCOUNT_KINDS):
+    first = [event for event in events if event.kind not in _AFTER]
+    for of_accounts, run in groupby(first, key=lambda event: event.kind in ACCOUNT_KINDS):
         apply = apply_account_events if of_accounts else _apply_posts
         applied += apply(conn, list(run), now=now)
+    if len(first) == len(events):
+        return applied
+    for kinds in (_PROFILES, ENGAGEMENT_KINDS, _RULES):
+        if told := [event for event in events if event.kind in kinds]:
+            applied += _AFTER_POSTS[kinds](conn, told)
     return applied
+
+
+def _apply_profiles(conn: Connection, events: Sequence[Event]) -> Applied:
+    """Write how accounts are called, also those that have posted nothing yet."""
+    told: dict[Key, Profile] = {}
+    for event in events:
+        content = clean_event(event)
+        assert isinstance(event.told, Profile)
+        key = (content.network, content.uri)
+        told[key] = _laid(told.get(key, Profile()), event.told)
+    batch = _Batch(conn)
+    batch.lock()
+    batch.load_authors(set(told))
+    authors: dict[Key, Author] = {}
+    for (network, id), profile in told.items():
+        before = batch.authors.get((network, id), _StoredAuthor(0, id, "", False, "live"))
+        if before.state != "purged":
+            authors[network, id] = Author(
+                network,
+                id,
+                profile.handle or before.handle,
+                before.name if profile.name is None else profile.name,
+                before.is_bot if profile.is_bot is None else profile.is_bot,
+            )
+    batch.save_authors(authors)
+    batch.write([], {})
+    return Applied(accounts=len(events))
+
+
+def _laid(before: Profile, over: Profile) -> Profile:
+    """What two tell together, the later one first; texts as PostgreSQL takes them."""
+    return Profile(
+        before.handle if over.handle is None else clean_text(over.handle),
+        before.name if over.name is None else clean_text(over.name),
+        before.is_bot if over.is_bot is None else over.is_bot,
+    )
+
+
+_PROFILES, _RULES = frozenset({Kind.PROFILE}), frozenset({Kind.RULE})
+_AFTER_POSTS = {
+    _PROFILES: _apply_profiles,
+    ENGAGEMENT_KINDS: apply_engagements,
+    _RULES: apply_rules,
+}
+_AFTER = frozenset().union(*_AFTER_POSTS)
+"""What may come before its post: it is laid over the batch's posts."""
 
 
 def _apply_posts(conn: Connection, events: Sequence[Event], *, now: datetime) -> Applied:
     contents = [clean_event(event) for event in events]
     batch = _Batch(conn, now)
+    batch.lock()
     drafts = batch.load(contents)
     known = {key: draft.thread for key, draft in drafts.items()}
     authors: dict[Key, Author] = {}
@@ -81,9 +144,10 @@ class _StoredAuthor(NamedTuple):
     is_bot: bool
     state: str
 
-    def told(self) -> tuple[str, str, bool]:
-        """What the network told of the author last."""
-        return self.handle, self.name, self.is_bot
+    def differs(self, author: Author) -> bool:
+        """Whether the network tells something else now; without a handle it tells nothing."""
+        told = (author.handle, author.name, author.is_bot)
+        return bool(author.handle) and told != (self.handle, self.name, self.is_bot)
 
 
 @dataclass(slots=True)
@@ -91,7 +155,7 @@ class _Batch:
     """The statements of one ``apply_events``, on the driver's connection: COPY needs it."""
 
     conn: Connection
-    now: datetime
+    now: datetime = datetime.min
     seq: int = 0
     keep_after: datetime | None = None
     authors: dict[Key, _StoredAuthor] = field(default_factory=dict)
@@ -100,14 +164,17 @@ class _Batch:
     def __post_init__(self) -> None:
         self.pg = driver_of(self.conn)
 
-    def load(self, contents: Sequence[Content]) -> dict[Key, Draft]:
-        """Lock the counter, then read what the store has of the events' posts, parents, authors."""
+    def lock(self) -> None:
+        """Lock the counter: from here on this is the only writer."""
         row = self.pg.execute(
             "select last_seq, keep_after from change_counter for update"
         ).fetchone()
         assert row is not None
         self.seq, self.keep_after = row
-        self._load_authors(contents)
+
+    def load(self, contents: Sequence[Content]) -> dict[Key, Draft]:
+        """Read what the store has of the events' posts, parents, authors."""
+        self.load_authors({(one.network, one.post.author.id) for one in contents if one.post})
         keys = {(content.network, content.uri) for content in contents}
         keys |= {
             (content.network, content.post.reply_to)
@@ -135,8 +202,8 @@ class _Batch:
             for network, uri, id, state, revision, fingerprint, thread in rows
         }
 
-    def _load_authors(self, contents: Sequence[Content]) -> None:
-        keys = {(one.network, one.post.author.id) for one in contents if one.post}
+    def load_authors(self, keys: Collection[Key]) -> None:
+        """Read what the store has of these authors."""
         rows = self.pg.execute(
             """
             select a.network, a.author, a.id, a.handle, a.name, a.is_bot, a.state
@@ -192,7 +259,7 @@ class _Batch:
         changed = [
             (ids[key], author)
             for key, author in authors.items()
-            if key in stored and stored[key].told() != (author.handle, author.name, author.is_bot)
+            if key in stored and stored[key].differs(author)
         ]
         if fresh:
             rows = self.pg.execute(
@@ -208,7 +275,7 @@ class _Batch:
                 (
                     [network for (network, _), _ in fresh],
                     [id for (_, id), _ in fresh],
-                    [author.handle for _, author in fresh],
+                    [author.handle or author.id for _, author in fresh],
                     [author.name for _, author in fresh],
                     [author.is_bot for _, author in fresh],
                 ),
@@ -216,10 +283,17 @@ class _Batch:
             ids |= {(network, author): id for network, author, id in rows}
         if changed:
             self._update_authors(changed)
+            before = {row.id: row for row in stored.values()}
+            self._move_posts(
+                [
+                    id
+                    for id, author in changed
+                    if (author.handle, author.is_bot) != (before[id].handle, before[id].is_bot)
+                ]
+            )
         return ids
 
     def _update_authors(self, changed: Sequence[tuple[int, Author]]) -> None:
-        ids = [id for id, _ in changed]
         self.pg.execute(
             """
             update authors set handle = v.handle, name = v.name, is_bot = v.is_bot
@@ -228,12 +302,17 @@ class _Batch:
             where authors.id = v.id
             """,
             (
-                ids,
+                [id for id, _ in changed],
                 [author.handle for _, author in changed],
                 [author.name for _, author in changed],
                 [author.is_bot for _, author in changed],
             ),
         )
+
+    def _move_posts(self, authors: Sequence[int]) -> None:
+        """Give the authors' posts new numbers: followers keep handles and bots with them."""
+        if not authors:
+            return
         self.seq += self.pg.execute(
             """
             update posts set seq = %s + v.n
@@ -243,7 +322,7 @@ class _Batch:
             ) v
             where posts.id = v.id
             """,
-            (self.seq, ids),
+            (self.seq, list(authors)),
         ).rowcount
 
     def write(self, drafts: Sequence[Draft], author_ids: Mapping[Key, int]) -> None:
@@ -284,6 +363,9 @@ class _Batch:
     def _update(self, old: Sequence[tuple[int, Draft]], author_ids: Mapping[Key, int]) -> None:
         if not old:
             return
+        gone = [draft.id for _, draft in old if draft.id and draft.state is State.DELETED]
+        if gone:
+            forget_engagements(self.conn, gone)
         # A post's parent, thread and claimed time are fixed by what was first seen of it. One
         # statement for all: each would be planned anew, 100 µs.
         rows = [
@@ -297,15 +379,21 @@ class _Batch:
                 edited_at = case when v.state <> 'deleted' and posts.text <> v.text
                     then %s else edited_at end,
                 author_id = v.author_id, text = v.text, lang = v.lang, channel = v.channel,
-                url = v.url, likes = v.likes, reposts = v.reposts, revision = v.revision,
+                url = v.url, likes = v.likes + coalesce(e.likes, 0),
+                reposts = v.reposts + coalesce(e.reposts, 0), revision = v.revision,
                 raw = v.raw::jsonb, fingerprint = v.fingerprint
             from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::text[],
                 %s::text[], %s::text[], %s::text[], %s::int[], %s::int[], %s::text[], %s::text[],
                 %s::bigint[]) as v(seq, id, state, author_id, text, lang, channel, url, likes,
                 reposts, revision, raw, fingerprint)
+            left join (
+                select post_id, count(*) filter (where how = 0) as likes,
+                    count(*) filter (where how = 1) as reposts
+                from engagements where post_id = any(%s) group by post_id
+            ) e on e.post_id = v.id
             where posts.id = v.id
             """,
-            (self.now, *map(list, zip(*rows, strict=True))),
+            (self.now, *map(list, zip(*rows, strict=True)), [row[1] for row in rows]),
         )
 
     def _columns(self, draft: Draft, author_ids: Mapping[Key, int]) -> tuple[object, ...]:

@@ -27,7 +27,9 @@ class Applied:
     unchanged: int = 0
     """Replays, older revisions, and anything about a post that is already deleted."""
     accounts: int = 0
-    """Accounts that were hidden, purged or brought back."""
+    """Accounts that were hidden, purged, brought back, or named."""
+    engagements: int = 0
+    """Likes and reposts that were counted or taken back."""
 
     def __add__(self, other: Applied) -> Applied:
         return Applied(
@@ -36,6 +38,7 @@ class Applied:
             self.deleted + other.deleted,
             self.unchanged + other.unchanged,
             self.accounts + other.accounts,
+            self.engagements + other.engagements,
         )
 
 

@@ -8,10 +8,12 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -90,6 +92,13 @@ Index(
     postgresql_where=text("state = 'hidden' or purging"),
 )
 Index("ix_authors_marked_to", authors.c.id, postgresql_where=text("marked_to is not null"))
+
+Index(
+    "ix_authors_unnamed",
+    authors.c.network,
+    authors.c.id,
+    postgresql_where=text("handle = author"),
+)
 
 posts = Table(
     "posts",
@@ -184,6 +193,54 @@ sources = Table(
     Column("accepted", BigInteger, nullable=False, server_default="0"),
     Column("rejected", BigInteger, nullable=False, server_default="0"),
     Column("updated_at", Instant, nullable=False),
+    Column("rate", Double, nullable=False, server_default="0", comment="events a second"),
+    Column("rate_since", Instant, comment="since when the events of the next rate are counted"),
+    Column("rate_events", BigInteger, nullable=False, server_default="0"),
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("since", Instant, comment="the network's time from which something may be missing"),
+    Column("until", Instant, comment="and up to which"),
+    Column("reason", Text, nullable=False),
+    Column("noticed_at", Instant, nullable=False),
+    comment="what a network could not give again after an interruption",
+)
+Index("ix_gaps_source", gaps.c.source, gaps.c.id)
+
+connections = Table(
+    "connections",
+    metadata,
+    Column("name", Text, primary_key=True, comment="the network that its posts carry"),
+    Column("kind", Text, nullable=False, comment="which of Myna's networks: bluesky, …"),
+    Column("settings", JSONB, nullable=False, server_default="{}", comment="nothing secret"),
+    Column("secret", LargeBinary, comment="encrypted; the key is in the home folder"),
+    Column("error", Text, comment="why nothing comes in; null while all is well"),
+    Column("error_at", Instant, comment="since when"),
+    Column("connected_at", Instant, nullable=False),
+)
+
+engagements = Table(
+    "engagements",
+    metadata,
+    Column("key", LargeBinary, primary_key=True, comment="digest of network and URI"),
+    Column("post_id", BigInteger, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False),
+    Column("how", SmallInteger, nullable=False, comment="0 a like, 1 a repost"),
+    comment="likes and reposts that were counted one by one, of posts that are there",
+)
+Index("ix_engagements_post_id", engagements.c.post_id)
+
+reply_rules = Table(
+    "reply_rules",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("uri", Text, primary_key=True, comment="of the post"),
+    Column("allow", ARRAY(Text), comment="null: everybody"),
+    Column("hidden", ARRAY(Text), nullable=False, server_default="{}"),
+    comment="who may reply to a post, where its author says so",
 )
 
 chats = Table(

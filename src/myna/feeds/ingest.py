@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from myna.db.engine import Database
 from myna.db.posts import Applied, SourceState, apply_events, load_cursor, save_cursor
+from myna.db.sources import save_gap
 from myna.errors import DatabaseError, SourceError, StorageError
 from myna.feeds.source import Record, Rejection, Source
 from myna.post import Kind
@@ -56,7 +57,7 @@ class Summary:
         """Events that were applied, replays among them."""
         applied = self.applied
         posts = applied.created + applied.edited + applied.deleted
-        return posts + applied.accounts + applied.unchanged
+        return posts + applied.accounts + applied.engagements + applied.unchanged
 
 
 def run_source(
@@ -93,14 +94,28 @@ def run_source(
     return summary
 
 
-def run_live(db: Database, source: Source, stop: threading.Event) -> None:
+def run_live(
+    db: Database,
+    source: Source,
+    stop: threading.Event,
+    on_state: Callable[[str | None], None] = lambda _error: None,
+) -> None:
     """Follow a live source until ``stop`` is set, or its end. One that breaks is opened again at
-    its stored cursor, after growing pauses, and says so once."""
-    wait, broken = FIRST_WAIT_SECONDS, False
+    its stored cursor, after growing pauses, and says so once. ``on_state`` is told why nothing
+    comes in, and None when something came in again.
+    """
+    wait, broken, failing = FIRST_WAIT_SECONDS, False, False
+
+    def came_in(_summary: Summary) -> None:
+        nonlocal failing
+        if failing:
+            failing = False
+            on_state(None)
+
     while not stop.is_set():
         began = time.monotonic()
         try:
-            run_source(db, source, stop=stop, patient=True)
+            run_source(db, source, stop=stop, patient=True, on_batch=came_in)
             return
         except SourceError as error:
             if time.monotonic() - began > STEADY_SECONDS:
@@ -109,7 +124,9 @@ def run_live(db: Database, source: Source, stop: threading.Event) -> None:
                 log.warning(
                     "source broke and is opened again", source=source.name, reason=str(error)
                 )
-            broken = True
+            if not failing:
+                on_state(str(error))
+            broken = failing = True
             stop.wait(wait)
             wait = min(2 * wait, LONGEST_WAIT_SECONDS)
         except (DatabaseError, StorageError):
@@ -191,6 +208,8 @@ def _write(db: Database, name: str, batch: list[Record], summary: Summary) -> No
             take_signals(conn, told, now=now)
         applied = apply_events(conn, events, now=now)
         save_cursor(conn, name, batch[-1].cursor, accepted=len(given), rejected=rejected, now=now)
+        for gap in [record.gap for record in batch if record.gap]:
+            save_gap(conn, name, gap, now=now)
     summary.applied += applied
     summary.rejected += rejected
     log.debug("batch written", source=name, events=len(given), rejected=rejected)

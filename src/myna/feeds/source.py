@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from myna.db.sources import Gap
 from myna.post import Event
 
 
@@ -20,11 +21,13 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One event or one rejection, and where to go on after it."""
+    """One event, one rejection or one gap, and where to go on after it."""
 
     cursor: str
     event: Event | None = None
     rejection: Rejection | None = None
+    gap: Gap | None = None
+    """What the network could not give before this."""
 
 
 class Source(Protocol):
