@@ -37,6 +37,7 @@ from myna.index.follow import Follower
 from myna.index.rising import LEAST_AUTHORS, Window, rise
 from myna.index.subjects import subjects_of
 from myna.index.trends import MOST, Trends
+from myna.index.words import words_of
 from myna.post import Author, Event, Kind, Post
 from myna.telemetry import configure_logging
 
@@ -136,7 +137,7 @@ class Plain:
         self._posts = [
             (
                 post.created_at,
-                set(subjects_of(terms.index_text(post.text, "en"), post, (), lang="en")),
+                set(subjects_of(words_of(post), post, ())),
             )
             for post in posts
         ]

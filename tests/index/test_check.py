@@ -12,6 +12,8 @@ from myna.index.check import Comparison, check_text, compare, damaged_files
 from myna.index.checkpoint import load_checkpoint
 from myna.index.mend import mend_posts, wait_for_text
 from myna.index.schema import build_schema, document
+from myna.index.words import words_of
+from myna.post import Post
 from tests.index.world import World, make_post, stored
 
 
@@ -73,6 +75,10 @@ def test_all_is_missing_where_there_is_no_index(posts: World) -> None:
     assert len(check(posts).missing) == 29
 
 
+def made(id: int, post: Post, *, seq: int) -> tantivy.Document:
+    return document(stored(id, post, seq=seq), words_of(post), None)
+
+
 def test_every_difference_is_found_and_mended(posts: World) -> None:
     missing, stale, doubled = (id_of(posts, uri) for uri in ("7", "8", "9"))
     gone = 4
@@ -81,10 +87,10 @@ def test_every_difference_is_found_and_mended(posts: World) -> None:
         posts,
         remove=[missing, stale],
         add=[
-            document(stored(stale, make_post("8", "as it was before"), seq=1), None),
-            document(stored(doubled, make_post("9", "post number9 about disks"), seq=10), None),
-            document(stored(gone, make_post("3", "post number3 about disks"), seq=4), None),
-            document(stored(5_000, make_post("x", "of no post"), seq=2), None),
+            made(stale, make_post("8", "as it was before"), seq=1),
+            made(doubled, make_post("9", "post number9 about disks"), seq=10),
+            made(gone, make_post("3", "post number3 about disks"), seq=4),
+            made(5_000, make_post("x", "of no post"), seq=2),
         ],
     )
     found = check(posts)

@@ -12,7 +12,7 @@ import tantivy
 from myna.index.origins import Origins, first_of_each, own_number
 from myna.index.text import TextReader, TextWriter
 from myna.post import State, StoredPost
-from tests.index.world import NOW, make_post, stored
+from tests.index.world import NOW, make_post, nobody, stored
 
 TEXT = "Police say that the gunman was found near the old harbour in Ottawa this morning"
 
@@ -143,7 +143,7 @@ def test_a_few_posts_among_themselves() -> None:
 
 def test_the_index_knows_the_origin(tmp_path: Path) -> None:
     writer = TextWriter(tmp_path, "store")
-    writer.write([post(1, TEXT), post(2, TEXT, by="bob"), numbered(3)], {})
+    writer.write([post(1, TEXT), post(2, TEXT, by="bob"), numbered(3)], nobody)
     writer.commit(3)
     writer.close()
     snapshot = TextReader(tmp_path).snapshot()

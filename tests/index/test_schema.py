@@ -8,13 +8,16 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from myna.index.parents import above_of
 from myna.index.schema import document, mentions_of, tags_of
+from myna.index.words import words_of
 from tests.index.world import make_post, stored
 
 
 def fields(text: str, parent: str | None = None, **more: Any) -> dict[str, list[object]]:
-    above = stored(1, make_post("1", parent, by="Bob")) if parent is not None else None
-    return document(stored(2, make_post("2", text, **more)), above).to_dict()
+    above = above_of(make_post("1", parent, by="Bob")) if parent is not None else None
+    post = make_post("2", text, **more)
+    return document(stored(2, post), words_of(post), above).to_dict()
 
 
 def test_links_give_their_domain_and_those_above() -> None:
@@ -67,6 +70,7 @@ def test_the_language_is_the_networks_or_what_the_text_shows() -> None:
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_text_makes_a_document(text: str, parent: str) -> None:
-    post = stored(1, make_post("1", text))
-    document(post, stored(2, make_post("2", parent)))
-    document(replace(post, post=replace(post.post, channel=text, lang=parent)), None)
+    post = make_post("1", text)
+    document(stored(1, post), words_of(post), above_of(make_post("2", parent)))
+    post = replace(post, channel=text, lang=parent)
+    document(stored(1, post), words_of(post), None)

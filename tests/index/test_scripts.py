@@ -9,6 +9,7 @@ from myna.index import compile as compiled
 from myna.index.query import parse
 from myna.index.schema import build_schema, document
 from myna.index.terms import query_languages
+from myna.index.words import words_of
 from tests.index.world import make_post, stored
 
 
@@ -19,7 +20,7 @@ def found(query: str, post: str, lang: str | None = None) -> bool:
     others = ["Nothing of that kind here, sorry", "Rien de tout cela ici", "何もありません"]
     for number, text in enumerate([post, *others]):
         made = make_post(str(number), text, lang=lang if number == 0 else None)
-        writer.add_document(document(stored(number, made), None))
+        writer.add_document(document(stored(number, made), words_of(made), None))
     writer.commit()
     index.reload()
     parsed = parse(query)

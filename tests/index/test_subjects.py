@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from myna.index import terms
-from myna.index.language import language
 from myna.index.subjects import MOST, address_of, person_of, subjects_of
+from myna.index.words import words_of
 from myna.post import Author
 from tests.index.world import make_post
 
@@ -21,10 +20,7 @@ def subjects(
 ) -> list[str]:
     author = Author("test", "ann", "ann", is_bot=bot)
     post = make_post("1", text, lang=lang, author=author)
-    lang = language(text, lang) or "en"
-    return subjects_of(
-        terms.index_text(text, terms.stem_in(text, lang)), post, tags, people, lang=lang
-    )
+    return subjects_of(words_of(post), post, tags, people)
 
 
 def test_words_tags_and_links() -> None:

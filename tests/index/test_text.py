@@ -13,7 +13,7 @@ from myna.index import text as text_module
 from myna.index.checkpoint import load_checkpoint
 from myna.index.text import TextReader, TextWriter
 from myna.post import State
-from tests.index.world import make_post, stored
+from tests.index.world import make_post, nobody, stored
 
 
 @pytest.fixture
@@ -39,14 +39,14 @@ def test_commits_are_seen_and_edits_replace(
     tmp_path: Path, writer: TextWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = reader_of(tmp_path, monkeypatch)
-    writer.write([stored(1, make_post("1", "old words"))], {})
+    writer.write([stored(1, make_post("1", "old words"))], nobody)
     writer.commit(1)
     assert count(reader, "old") == 1
-    writer.write([stored(1, make_post("1", "new words"), seq=2)], {})
+    writer.write([stored(1, make_post("1", "new words"), seq=2)], nobody)
     assert count(reader, "new") == 0
     writer.commit(2)
     assert (count(reader, "new"), count(reader, "old")) == (1, 0)
-    writer.write([stored(1, make_post("1", ""), seq=3, state=State.DELETED)], {})
+    writer.write([stored(1, make_post("1", ""), seq=3, state=State.DELETED)], nobody)
     writer.commit(3)
     assert count(reader, "new") == 0
     snapshot = reader.snapshot()
@@ -63,9 +63,9 @@ def test_what_was_not_committed_is_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = TextWriter(tmp_path, "store")
-    first.write([stored(1, make_post("1", "kept"))], {})
+    first.write([stored(1, make_post("1", "kept"))], nobody)
     first.commit(1)
-    first.write([stored(2, make_post("2", "lost"))], {})
+    first.write([stored(2, make_post("2", "lost"))], nobody)
     first.close()
     second = TextWriter(tmp_path, "store")
     assert second.seq == 1
@@ -76,7 +76,7 @@ def test_what_was_not_committed_is_forgotten(
 def test_another_store_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = reader_of(tmp_path, monkeypatch)
     first = TextWriter(tmp_path, "store")
-    first.write([stored(1, make_post("1", "words"))], {})
+    first.write([stored(1, make_post("1", "words"))], nobody)
     first.commit(1)
     first.close()
     assert count(reader, "word") == 1
@@ -91,7 +91,7 @@ def test_another_store_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_damaged_index_begins_anew(tmp_path: Path, victim: str) -> None:
     first = TextWriter(tmp_path, "store")
     for number in range(1, 4):
-        first.write([stored(number, make_post(str(number), "some words"))], {})
+        first.write([stored(number, make_post(str(number), "some words"))], nobody)
         first.commit(number)
     first.close()
     checkpoint = load_checkpoint(tmp_path / "text.json")
@@ -106,7 +106,7 @@ def test_a_damaged_index_begins_anew(tmp_path: Path, victim: str) -> None:
         (tmp_path if victim == "text.json" else folder).joinpath(victim).write_bytes(b"{")
     second = TextWriter(tmp_path, "store")
     assert second.seq == 0
-    second.write([stored(1, make_post("1", "some words"))], {})
+    second.write([stored(1, make_post("1", "some words"))], nobody)
     second.commit(1)
     second.close()
 
@@ -117,7 +117,7 @@ def test_a_snapshot_knows_the_languages_in_number(
     texts = ["The disk is full again and I do not know why"] * 150
     texts += ["Ich weiß nicht, warum die Platte voll ist"] * 5 + ["今日はとても寒いですね"] * 5
     texts += ["Non so perché il disco sia di nuovo pieno"]
-    writer.write([stored(at, make_post(str(at), text)) for at, text in enumerate(texts)], {})
+    writer.write([stored(at, make_post(str(at), text)) for at, text in enumerate(texts)], nobody)
     writer.commit(1)
     snapshot = reader_of(tmp_path, monkeypatch).snapshot()
     assert snapshot is not None

@@ -39,6 +39,12 @@ def stored(id: int, post: Post, *, seq: int | None = None, state: State = State.
     return StoredPost(id, seq or id, state, post, thread=post.uri, indexed_at=NOW)
 
 
+def nobody(replies: Sequence[StoredPost]) -> dict[int, StoredPost]:
+    """A store that knows no parent of any reply."""
+    del replies
+    return {}
+
+
 @dataclass
 class World:
     """A store, its index folder, and what moves between them."""

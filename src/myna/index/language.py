@@ -140,7 +140,7 @@ def language(text: str, tag: str | None = None) -> str | None:
     if base is None:
         return identify(text)
     text = text[:MAX_CHARACTERS]
-    if base not in _NOT_LATIN and _mostly_latin(text):
+    if _mostly_latin(text) if base not in _NOT_LATIN else _mostly_own(base, text):
         return base
     script = script_of(text)
     if script is None or _fits(base, script):
@@ -185,6 +185,23 @@ def _mostly_latin(text: str) -> bool:
         return True
     ascii_alone = text.encode("ascii", "ignore")
     return len(ascii_alone) * 10 > len(text) * 9 and _LATIN_WORD.search(ascii_alone) is not None
+
+
+def _mostly_own(base: str, text: str) -> bool:
+    """Whether it is plain at a glance that a text is in a language's script: more than half of
+    all its characters are."""
+    own = _own_letters(base)
+    return own is not None and sum(map(len, own.findall(text))) * 2 > len(text)
+
+
+@cache
+def _own_letters(base: str) -> re.Pattern[str] | None:
+    """Runs of letters of a language that is not written in Latin. None for Chinese, which Japanese
+    shares: that takes a second look."""
+    scripts = [name for name in _SCRIPTS if _fits(base, name)]
+    if not scripts or ("han" in scripts and "kana" not in scripts):
+        return None
+    return re.compile(f"[{''.join(_SCRIPTS[name] for name in scripts)}]+")
 
 
 def script_of(text: str) -> str | None:

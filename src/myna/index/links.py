@@ -47,7 +47,9 @@ def _readable(label: str) -> str:
 def domains_of(text: str) -> set[str]:
     """Hosts of a text's links, and the domains above each: help.ubuntu.com and ubuntu.com."""
     domains: set[str] = set()
-    for match in _LINK.finditer(text) if _INNER_DOT.search(text) else ():
+    if "." not in text or not _INNER_DOT.search(text):
+        return domains
+    for match in _LINK.finditer(text):
         labels = fold_domain(match.group()).split(".")
         domains.update(".".join(labels[start:]) for start in range(max(1, len(labels) - 1)))
     return domains - {""}

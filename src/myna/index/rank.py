@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from myna.index.parents import MAX_CONTEXT_CHARACTERS
 from myna.index.passages import sentences
-from myna.index.schema import MAX_CONTEXT_CHARACTERS
 from myna.index.terms import Token, find, merge_spans
 from myna.index.vectors import Kind
 from myna.post import Post, StoredPost

@@ -6,17 +6,18 @@ Nothing is stored for reading back: results are read from PostgreSQL, so that de
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import tantivy
 
 from myna.index import signatures, terms
-from myna.index.language import language
 from myna.index.links import domains_of
 from myna.index.origins import own_number
+from myna.index.parents import Above
 from myna.index.query import fold_channel, fold_handle
 from myna.index.subjects import person_of, subjects_of
 from myna.index.traits import addresses_of, hashtags_of, traits_of
+from myna.index.words import MAX_CHARACTERS, Words
 from myna.post import StoredPost, Use
 
 VERSION = f"6.{terms.VERSION}.{signatures.VERSION}"
@@ -24,10 +25,6 @@ VERSION = f"6.{terms.VERSION}.{signatures.VERSION}"
 
 RETRIEVE = "retrieve"
 """Stands in ``refused`` of a post that its author does not want to be found."""
-MAX_CHARACTERS = 20_000
-"""Of a post's text that are indexed."""
-MAX_CONTEXT_CHARACTERS = 600
-"""Of the parent's text that are indexed with a reply."""
 
 _MENTION = re.compile(r"(?<![\w@])@(\w(?:[\w.\-]*\w)?(?:@\w[\w.\-]*\w)?)")
 _ADDRESSED = re.compile(r"\s*@?([^\s:,@]{2,40}):(?=\s)")
@@ -66,61 +63,67 @@ def build_schema() -> tantivy.Schema:
 
 
 def document(
-    stored: StoredPost, parent: StoredPost | None, origin: int | None = None
+    stored: StoredPost, words: Words, above: Above | None, origin: int | None = None
 ) -> tantivy.Document:
-    """The document of a live post; ``parent`` is the post that it replies to, if that is live;
-    ``origin`` is what it was folded under, None where it is its own origin."""
+    """The document of a live post with its ``words``; ``above`` is of the post that it replies to,
+    if that is live; ``origin`` is what it was folded under, None where it is its own origin."""
     post = stored.post
     text = post.text[:MAX_CHARACTERS]
+    raw = post.raw
     made = tantivy.Document()
+    add = made.add_text
     made.add_unsigned("id", stored.id)
     made.add_unsigned("seq", stored.seq)
     made.add_unsigned("account", stored.account)
-    lang = language(text, post.lang)
-    stem = terms.stem_in(text, lang)
-    body = terms.index_text(text, stem)
-    made.add_text("body", body)
-    made.add_unsigned("words", body.count(" ") + 1 if body else 0)
-    made.add_text("network", post.network.lower())
+    add("body", words.body)
+    made.add_unsigned("words", len(words.terms))
+    add("network", post.network.lower())
     _add(made, "author", {fold_handle(post.author.handle), fold_handle(post.author.id)})
     mentions = mentions_of(text)
-    addressed: set[str] = set()
-    if ":" in text[:60]:
-        addressed = {fold_handle(match[1]) for match in _ADDRESSED.finditer(text, 0, 60)}
-    if parent:
-        above = parent.post.text[:MAX_CONTEXT_CHARACTERS]
-        above_stem = terms.language_of(above, parent.post.lang)
-        made.add_text("context", terms.index_text(above, above_stem))
-        addressed |= {fold_handle(parent.post.author.handle), fold_handle(parent.post.author.id)}
-    elif text.lstrip().startswith("@"):
-        addressed.update(mentions[:1])
+    addressed = _addressed(text, mentions, above)
+    if above:
+        add("context", above.context)
     _add(made, "to", addressed)
     _add(made, "mentions", set(mentions))
-    tags = tags_of(text) | {terms.fold(tag) for tag in hashtags_of(post.raw)} - {""}
+    tags = tags_of(text)
+    if raw:
+        tags |= {terms.fold(tag) for tag in hashtags_of(raw)} - {""}
     _add(made, "tag", tags)
-    domains = domains_of(" ".join([text, *addresses_of(post.raw)]) if post.raw else text)
+    domains = domains_of(" ".join([text, *addresses_of(raw)]) if raw else text)
     _add(made, "domain", domains)
-    traits = traits_of(post)
-    traits |= {"links"} if domains else set()
-    traits |= {"tags"} if tags else set()
-    traits |= {"mentions"} if mentions else set()
-    _add(made, "has", traits)
+    _add(made, "has", traits_of(post))
+    for trait, shown in (("links", domains), ("tags", tags), ("mentions", mentions)):
+        if shown:
+            add("has", trait)
     if post.channel:
-        made.add_text("channel", fold_channel(post.channel))
-    if lang:
-        made.add_text("lang", lang)
-    made.add_text("thread", stored.thread)
+        add("channel", fold_channel(post.channel))
+    if words.lang:
+        add("lang", words.lang)
+    add("thread", stored.thread)
     made.add_integer("posted_at", int(stored.posted_at.timestamp() * 1000))
-    made.add_unsigned("origin", origin or own_number(stored))
+    own = own_number(stored)
+    made.add_unsigned("origin", origin or own)
     made.add_unsigned("person", person_of(post.author))
     if Use.RETRIEVE in stored.refused:
-        made.add_text("refused", RETRIEVE)
-    elif origin in (None, own_number(stored)):
+        add("refused", RETRIEVE)
+    elif origin is None or origin == own:
         people = addressed.union(mentions) if post.channel else mentions
-        _add(made, "subject", subjects_of(body, post, tags, people, lang=lang or stem))
-    for name, count in (("likes", post.likes), ("reposts", post.reposts)):
-        made.add_unsigned(name, count)
+        _add(made, "subject", subjects_of(words, post, tags, people))
+    made.add_unsigned("likes", post.likes)
+    made.add_unsigned("reposts", post.reposts)
     return made
+
+
+def _addressed(text: str, mentions: Sequence[str], above: Above | None) -> set[str]:
+    """Whom a post speaks to, folded."""
+    people: set[str] = set()
+    if ":" in text[:60]:
+        people = {fold_handle(match[1]) for match in _ADDRESSED.finditer(text, 0, 60)}
+    if above:
+        people |= above.people
+    elif mentions and text.lstrip().startswith("@"):
+        people.add(mentions[0])
+    return people
 
 
 def _add(made: tantivy.Document, field: str, values: Iterable[str]) -> None:

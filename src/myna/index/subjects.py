@@ -13,7 +13,9 @@ from functools import cache
 from hashlib import blake2b
 
 from myna.index import terms
+from myna.index.recent import Recent
 from myna.index.stopwords import STOP_WORDS
+from myna.index.words import Words
 from myna.post import Author, Post
 
 MOST = 24
@@ -22,33 +24,27 @@ _LEAST_LETTERS = 3
 _LINK = re.compile(r"\bhttps?://([^\s<>()\"]+)", re.IGNORECASE)
 _OF_LINKS = "http https www com org net html htm php"
 _MOST_LINK_CHARACTERS = 200
+_CACHE_TERMS = 50_000
 
 
 def subjects_of(
-    body: str, post: Post, tags: Iterable[str], people: Iterable[str] = (), *, lang: str
+    words: Words, post: Post, tags: Iterable[str], people: Iterable[str] = ()
 ) -> list[str]:
-    """Of a post with the terms ``body`` (as ``terms.index_text`` gives them) and the folded
-    ``tags``; each once. Names of ``people`` whom it speaks to are left out; a bot has none.
-    ``lang`` is the language that the post is in ("" for none)."""
+    """Of a post with these words and folded ``tags``; each once. Names of ``people`` whom it
+    speaks to are left out; a bot has none."""
     if post.author.is_bot:
         return []
     text = post.text
-    found = [f"#{tag}" for tag in sorted(tags)]
+    found = [f"#{tag}" for tag in sorted(tags)] if tags else []
     if "://" in text:
         found += [address_of(match[1]) for match in _LINK.finditer(text)]
-    silent = _silent(lang)
-    names = (
-        set(terms.index_text(" ".join(people), terms.stem_in("", lang)).split()) if people else ()
-    )
-    found += [
-        term
-        for term in body.split(" ")
-        if term not in silent
-        and term not in names
-        and not term.isdigit()
-        and (len(term) >= _LEAST_LETTERS or not term.isascii())
-    ]
-    return list(dict.fromkeys(found))[:MOST]
+    lang = words.lang or words.stem
+    tells = _telling(lang)
+    said = [term for term in words.terms if tells[term]]
+    if people:
+        names = set(terms.index_terms(" ".join(people), terms.stem_in("", lang)))
+        said = [term for term in said if term not in names]
+    return list(dict.fromkeys(found + said))[:MOST]
 
 
 def address_of(link: str) -> str:
@@ -64,11 +60,27 @@ def person_of(author: Author) -> int:
     return int.from_bytes(blake2b(key, digest_size=4).digest(), "little")
 
 
+class _Telling(Recent[bool]):
+    """Term → whether it can be a subject in one language."""
+
+    def __init__(self, silent: frozenset[str]) -> None:
+        super().__init__(_CACHE_TERMS)
+        self._silent = silent
+
+    def make(self, word: str) -> bool:
+        """Whether a term can."""
+        return (
+            word not in self._silent
+            and not word.isdigit()
+            and (len(word) >= _LEAST_LETTERS or not word.isascii())
+        )
+
+
 @cache
-def _silent(lang: str) -> frozenset[str]:
-    """Terms of stop words: the English ones, which stand in texts of all languages, the
-    language's own, and what is left of a link's address."""
+def _telling(lang: str) -> _Telling:
+    """All terms but those of stop words: the English ones, which stand in texts of all languages,
+    the language's own, and what is left of a link's address."""
     words = STOP_WORDS["en"] | STOP_WORDS.get(lang, frozenset())
     said = " ".join(sorted(words))
     stems = [terms.index_text(said, terms.stem_in("", one)) for one in ("en", lang)]
-    return frozenset(f"{said} {' '.join(stems)} {_OF_LINKS}".split())
+    return _Telling(frozenset(f"{said} {' '.join(stems)} {_OF_LINKS}".split()))

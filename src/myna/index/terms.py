@@ -11,99 +11,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from operator import add
 from typing import NamedTuple
 
-import tantivy
-
+from myna.index.cutting import (
+    TAG,
+    TAGS,
+    WORD,
+    capitals,
+    is_unspaced,
+    mere_word,
+    odd_pieces,
+    pictures,
+)
 from myna.index.folding import fold, fold_characters
-from myna.index.language import language, script_of
+from myna.index.language import language
+from myna.index.stems import (
+    ALL_LANGUAGES,
+    LANGUAGES,
+    OF_SCRIPT,
+    STEMS,
+    Stems,
+    language_of,
+    stem_in,
+)
 from myna.index.stopwords import STOP_WORDS
 
-__all__ = ["LANGUAGES", "VERSION", "Token", "fold"]
+__all__ = [
+    "ALL_LANGUAGES",
+    "LANGUAGES",
+    "TAG",
+    "TAGS",
+    "VERSION",
+    "Token",
+    "fold",
+    "is_unspaced",
+    "language_of",
+    "stem_in",
+]
 
 VERSION = 3
 """Of the analysis: an index made with another version is rebuilt."""
-
-_CACHE_WORDS = 100_000
-_SCRIPT_CHARACTERS = 200
-_STEMMERS = {
-    lang: tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.raw())
-    .filter(tantivy.Filter.stemmer(name))
-    .build()
-    for lang, name in {
-        "en": "english",
-        "fr": "french",
-        "de": "german",
-        "es": "spanish",
-        "pt": "portuguese",
-        "it": "italian",
-        "nl": "dutch",
-        "sv": "swedish",
-        "da": "danish",
-        "no": "norwegian",
-        "fi": "finnish",
-        "hu": "hungarian",
-        "ro": "romanian",
-        "tr": "turkish",
-        "ru": "russian",
-        "el": "greek",
-        "ar": "arabic",
-        "ta": "tamil",
-    }.items()
-}
-LANGUAGES = tuple(_STEMMERS)
-"""Languages with a stemmer; a text in another one keeps its words as they are."""
-ALL_LANGUAGES = (*LANGUAGES, "")
-"""And none, as for words of all the others."""
-_OF_SCRIPT = {"latin": "en", "cyrillic": "ru", "el": "el", "arabic": "ar", "ta": "ta"}
-"""What to stem in where a text is too short to tell its language."""
-
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
-    "\u3005-\u3007\u3040-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9f"  # Japanese
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"  # Han
-    "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"  # Hangul
-)
-_NATIONAL = "\U0001f1e6-\U0001f1ff"
-_PICTURE = (
-    "\u231a\u231b\u23e9-\u23f3\u23f8-\u23fa\u25b6\u25c0\u2600-\u27bf\u2b50\u2b55"
-    f"{_NATIONAL}\U0001f300-\U0001faff"
-)
-_TONES = "\U0001f3fb-\U0001f3ff"
-_CHANGES = rf"[\ufe0e\ufe0f{_TONES}]*+"
-"""What may stand behind a picture: how it is drawn, a skin tone."""
-_EMOJI = (
-    rf"[{_NATIONAL}]{{2}}|[0-9#*]\ufe0f?\u20e3"
-    rf"|[{_PICTURE}]{_CHANGES}[\U000e0020-\U000e007f]*+(?:\u200d[{_PICTURE}]{_CHANGES})*+"
-)
-_JOINED = (
-    "\u00ad\u200d\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"
-    "\u0610-\u061a\u064b-\u0670\u06d6-\u06dc\u06df-\u06ed\u0900-\u0963\u0970-\u0dff"
-)
-"""Marks that stand within words but that ``\\w`` does not know (accents, Hebrew, Arabic, Indic)."""
-_LETTER = rf"(?:[^\W_{_UNSPACED}]++|[{_JOINED}]++)++"
-_WORD = re.compile(
-    rf"(?P<word>(?<![#＃]){_LETTER}(?:['’ʼ]{_LETTER})*(?![+#\ufe0f\u20e3]))"
-    rf"|(?P<unspaced>[{_UNSPACED}]+)"
-    rf"|(?P<emoji>{_EMOJI})"
-    r"|(?P<code>\b[A-Za-z](?:\+\+|#)(?!\w))"
-    rf"|(?P<tag>(?<=[#＃]){_LETTER})"
-    rf"|(?P<other>{_LETTER}(?:['’ʼ]{_LETTER})*)"
-)
-_MORE_THAN_WORDS = re.compile(rf"[{_UNSPACED}{_PICTURE}#＃+\ufe0f\u20e3]")
-"""In a text without any of these ``_WORD`` finds words alone."""
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
-_MERE_WORD = re.compile(rf"{_LETTER}(?:['’ʼ]{_LETTER})*")
-TAG = rf"[\w{_JOINED}][\w{_JOINED}'’\-]*"
-"""Pattern of a hashtag behind its #."""
-TAGS = re.compile(rf"(?<![\w&/#＃])[#＃]({TAG})")
-"""Hashtags of a text."""
-_DRAWING = re.compile(f"[\ufe0e\ufe0f{_TONES}]")
-_APOSTROPHE = re.compile("['’ʼ]")
-_IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 
 
 class Token(NamedTuple):
@@ -114,44 +63,6 @@ class Token(NamedTuple):
     term: str
     word: str
     """Folded, not stemmed: what stop words and the terms of other languages are found by."""
-
-
-class _Terms(dict[str, tuple[str, str]]):
-    """Word as written → (folded, stemmed in one language). A dictionary, because it is the hot
-    loop of indexing: a known word costs one look-up."""
-
-    def __init__(self, lang: str) -> None:
-        super().__init__()
-        self._stemmer = _STEMMERS.get(lang)
-        self._cuts_endings = lang == "tr"  # "Ankara'da": in Ankara
-
-    def __missing__(self, word: str) -> tuple[str, str]:
-        if len(self) >= _CACHE_WORDS:
-            self.clear()
-        written = _APOSTROPHE.split(word)[0] if self._cuts_endings else word
-        folded = "".join(fold(written).split())
-        stems = self._stemmer.analyze(folded) if self._stemmer and folded else []
-        pair = (folded, "".join(stems) or folded)  # some words are all ending
-        self[word] = pair
-        return pair
-
-
-_terms: dict[str, _Terms] = {lang: _Terms(lang) for lang in ALL_LANGUAGES}
-
-
-def stem_in(text: str, lang: str | None) -> str:
-    """The language to stem a text in, given the one that it is in, if that is known; else the
-    usual one of its script. "" for a language without a stemmer."""
-    if lang is None:
-        script = "latin" if text.isascii() else script_of(text[:_SCRIPT_CHARACTERS])
-        lang = _OF_SCRIPT.get(script or "latin", "")
-    return lang if lang in _STEMMERS else ""
-
-
-def language_of(text: str, lang: str | None = None) -> str:
-    """The language to stem in: the network's word for it, else what the text shows. "" for a
-    language without a stemmer."""
-    return stem_in(text, language(text, lang))
 
 
 def _pairs(text: str, start: int) -> Iterator[Token]:
@@ -168,40 +79,20 @@ def _pairs(text: str, start: int) -> Iterator[Token]:
             yield Token(start + at, start + end, pair, pair)
 
 
-@lru_cache(maxsize=10_000)
-def _pictures(emoji: str) -> tuple[str, ...]:
-    """The terms of an emoji: the pictures that it is joined of, however they are drawn."""
-    parts = [_DRAWING.sub("", part) or part for part in emoji.split("\u200d")]
-    return tuple(part for at, part in enumerate(parts) if at == 0 or part not in "♀♂")
-
-
-def _capitals(tag: str) -> list[tuple[int, int]]:
-    """Spans of the words of a hashtag like UbuntuLTSRelease; none where it is a single word."""
-    if tag.islower() or tag.isupper():
-        return []
-    cuts = [
-        at
-        for at in range(1, len(tag))
-        if tag[at].isupper()
-        and (not tag[at - 1].isupper() or (at + 1 < len(tag) and tag[at + 1].islower()))
-    ]
-    return list(pairwise((0, *cuts, len(tag)))) if cuts else []
-
-
-def _cut(text: str, terms: _Terms, match: re.Match[str]) -> Iterator[Token]:
+def _cut(text: str, terms: Stems, match: re.Match[str]) -> Iterator[Token]:
     """The words of anything that is not just a word."""
     start, end = match.span()
     group = match.lastgroup
     if group == "unspaced":
         yield from _pairs(match.group(), start)
     elif group == "emoji":
-        for term in _pictures(match.group()):
+        for term in pictures(match.group()):
             yield Token(start, end, term, term)
     else:
         word, term = terms[match.group()]
         if term:
             yield Token(start, end, term, word)
-        for left, right in _capitals(match.group()) if group == "tag" else ():
+        for left, right in capitals(match.group()) if group == "tag" else ():
             word, term = terms[text[start + left : start + right]]
             if term:
                 yield Token(start + left, start + right, term, word)
@@ -213,9 +104,9 @@ def tokenize(text: str, lang: str | None = None) -> list[Token]:
 
 
 def _tokens(text: str, stem: str) -> list[Token]:
-    terms = _terms[stem]
+    terms = STEMS[stem]
     tokens: list[Token] = []
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         if match.lastgroup == "word":
             word, term = terms[match.group()]
             if term:
@@ -244,11 +135,11 @@ def find(
     language, from one text to the next; it belongs to ``places`` and ``typos``.
     """
     stem = language_of(text, lang)
-    terms = _terms[stem]
+    terms = STEMS[stem]
     known = seen.setdefault(stem, {})
     found: list[tuple[int, int, Token]] = []
     index = 0
-    for match in _WORD.finditer(text):
+    for match in WORD.finditer(text):
         group = match.lastgroup
         if group != "word":
             for token in _cut(text, terms, match):
@@ -320,21 +211,23 @@ def _ends_run(before: Token | None, token: Token) -> bool:
     )
 
 
-def _mere_word(text: str) -> re.Pattern[str] | None:
-    """What finds the same as ``_WORD`` in a text that has words alone; None for any other text."""
-    if text.isascii():
-        return None if "#" in text or "+" in text else _ASCII_WORD
-    return None if _MORE_THAN_WORDS.search(text) else _MERE_WORD
-
-
-def index_text(text: str, stem: str) -> str:
-    """The terms of a text in order, with a space between them: what the text index reads.
-    ``stem`` is the language to stem in (``stem_in``)."""
-    terms = _terms[stem]
-    if mere_word := _mere_word(text):  # most posts: no loop of our own over the words
-        return " ".join(filter(None, [terms[word][1] for word in mere_word.findall(text)]))
+def index_terms(text: str, stem: str) -> list[str]:
+    """The terms of a text in order, as the text index has them. ``stem`` is the language to stem
+    in (``stem_in``)."""
+    terms, find_words = STEMS[stem], mere_word(text).findall
     parts: list[str] = []
-    for match in _WORD.finditer(text):
+    at = 0
+    for start, end in odd_pieces(text):
+        if at < start:
+            parts += [terms[word][1] for word in find_words(text, at, start)]
+        _index_odd(parts, terms, text, start, end)
+        at = end
+    parts += [terms[word][1] for word in find_words(text, at)]
+    return list(filter(None, parts))
+
+
+def _index_odd(parts: list[str], terms: Stems, text: str, start: int, end: int) -> None:
+    for match in WORD.finditer(text, start, end):
         group = match.lastgroup
         if group == "word":
             parts.append(terms[match.group()][1])
@@ -344,26 +237,25 @@ def index_text(text: str, stem: str) -> str:
             parts.append(folded[-1:])
         else:
             parts.extend(token.term for token in _cut(text, terms, match))
-    return " ".join(filter(None, parts))
 
 
-def is_unspaced(term: str) -> bool:
-    """Whether a term is of a script without spaces: a character or a pair of them."""
-    return _IS_UNSPACED.match(term) is not None
+def index_text(text: str, stem: str) -> str:
+    """``index_terms`` with a space between them: what the text index reads."""
+    return " ".join(index_terms(text, stem))
 
 
 def query_languages(text: str, present: Iterable[str]) -> tuple[str, ...]:
     """The languages whose stems a query's words are looked for in, likeliest first: its own, English,
     those that the index has in number (``present``), those of other scripts, which cost nothing
     as they change no other word, and none at all."""
-    return tuple(dict.fromkeys((language_of(text), "en", *present, *_OF_SCRIPT.values(), "")))
+    return tuple(dict.fromkeys((language_of(text), "en", *present, *OF_SCRIPT.values(), "")))
 
 
 def variants(word: str, languages: Iterable[str] = ALL_LANGUAGES) -> tuple[str, ...]:
     """The terms that a folded word may have become in posts of these languages, in their order."""
     if is_unspaced(word):
         return (word,)
-    return tuple(dict.fromkeys(_terms[lang][word][1] for lang in languages))
+    return tuple(dict.fromkeys(STEMS[lang][word][1] for lang in languages))
 
 
 def readings(
@@ -373,7 +265,7 @@ def readings(
     return list(
         dict.fromkeys(
             tuple(
-                token.word if is_unspaced(token.word) else _terms[lang][token.word][1]
+                token.word if is_unspaced(token.word) else STEMS[lang][token.word][1]
                 for token in tokens
             )
             for lang in languages

@@ -12,7 +12,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from myna.errors import StorageError
 from myna.index.checkpoint import Checkpoint, add_span, load_checkpoint, save_checkpoint
 from myna.index.locks import lock_folder
 from myna.index.origins import Origins
+from myna.index.parents import Ask, Parents
 from myna.index.schema import VERSION, build_schema, document
 from myna.index.terms import LANGUAGES
+from myna.index.words import words_of
 from myna.post import State, StoredPost
 from myna.telemetry import get_logger
 
@@ -51,6 +53,7 @@ class TextWriter:
         self._schema = build_schema()
         self._writer: tantivy.IndexWriter | None = None
         self._origins: Origins | None = None
+        self.parents = Parents()
         checkpoint = load_checkpoint(self._file)
         reason = None
         if checkpoint is None:
@@ -145,10 +148,15 @@ class TextWriter:
         self._highest_id = int(highest["id"]["value"] or 0)
         self._origins = Origins(path / "origins.bin", self._store_id)
 
-    def write(self, posts: Sequence[StoredPost], parents: Mapping[int, StoredPost]) -> None:
-        """Put the posts in as they are now; those that are not live go out."""
+    def write(self, posts: Sequence[StoredPost], ask: Ask) -> None:
+        """Put the posts in as they are now; those that are not live go out. ``ask`` is asked for
+        what replies reply to, where ``parents`` does not know it."""
         assert self._writer is not None
         assert self._origins is not None
+        live = [post for post in posts if post.state is State.LIVE]
+        words = {post.id: words_of(post.post) for post in live}
+        self.parents.take_in(posts, words)
+        above = self.parents.find(live, ask)
         origins = self._origins.assign(posts)
         try:
             for post in posts:
@@ -158,7 +166,7 @@ class TextWriter:
                     self._writer.delete_documents_by_query(old)
                 if post.state is State.LIVE:
                     self._writer.add_document(
-                        document(post, parents.get(post.id), origins[post.id])
+                        document(post, words[post.id], above.get(post.id), origins[post.id])
                     )
                     self._highest_id = max(self._highest_id, post.id)
         except (ValueError, OSError) as error:
