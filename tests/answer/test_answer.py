@@ -14,6 +14,7 @@ from myna.answer.events import (
     AnswerEvent,
     Citation,
     Done,
+    LeftOut,
     Notice,
     Sources,
     Text,
@@ -24,11 +25,13 @@ from myna.answer.events import (
 from myna.db.engine import Database
 from myna.db.posts import apply_events
 from myna.errors import InvalidRequest
+from myna.index import accounts
 from myna.index.follow import Follower
 from myna.index.search import Searcher
 from myna.models.chat import ChatMessage, Delta
 from myna.models.chat import Usage as ModelUsage
-from myna.post import Author, Event, Kind, Post
+from myna.post import Author, Event, Kind, Post, Use
+from myna.safety.consent.ledger import choose
 
 WHEN = datetime(2020, 1, 1, tzinfo=UTC)
 POSTS = (
@@ -241,3 +244,68 @@ def test_a_deleted_post_is_no_source(db: Database, searcher: Searcher) -> None:
 def test_there_has_to_be_a_question(db: Database, searcher: Searcher) -> None:
     with pytest.raises(InvalidRequest):
         ask(db, searcher, ScriptedModel(""), "  ")
+
+
+def say_no(db: Database, uri: str, use: Use) -> None:
+    with db.begin() as conn:
+        choose(conn, ("net", f"a-{uri}"), use, "no", by="member", now=WHEN)
+
+
+def prompt_of(model: ScriptedModel) -> str:
+    return "\n".join(message.content for message in model.asked[0])
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_what_was_left_out_by_its_authors_wish_is_counted(
+    db: Database, searcher: Searcher, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "_KNOWN_SECONDS", 0.0)
+    events = ask(db, searcher, ScriptedModel("", small=small), QUESTION)
+    assert [event.posts for event in events if isinstance(event, LeftOut)] == [0]
+    say_no(db, "p2", Use.RETRIEVE)
+    events = ask(db, searcher, ScriptedModel("", small=small), QUESTION)
+    assert [event.posts for event in events if isinstance(event, LeftOut)] == [1]
+    assert "-o loop" not in text_of(events)
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_without_quotation_a_post_is_named_and_its_words_are_nowhere(
+    db: Database, searcher: Searcher, small: bool
+) -> None:
+    say_no(db, "p2", Use.QUOTE)
+    model = ScriptedModel("Use sudo mount -o loop.", small=small)
+    events = ask(db, searcher, model, QUESTION)
+    sources = next(event for event in events if isinstance(event, Sources))
+    assert "p2" in {source.post.post.uri for source in sources.posts}
+    assert "/media/iso" not in prompt_of(model)
+    cited = {n for event in events if isinstance(event, Citation) for n in event.numbers}
+    assert cited.isdisjoint({s.number for s in sources.posts if s.post.post.uri == "p2"})
+    assert "/media/iso" not in text_of(events)
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_what_no_model_may_read_can_still_be_quoted(
+    db: Database, searcher: Searcher, small: bool
+) -> None:
+    for uri in ("p1", "p2"):
+        say_no(db, uri, Use.GENERATE)
+    for n in range(60):
+        say_no(db, f"f{n}", Use.GENERATE)
+    for uri in ("p3", "p4"):
+        say_no(db, uri, Use.RETRIEVE)
+    model = ScriptedModel("Use sudo mount -o loop.", small=small)
+    events = ask(db, searcher, model, QUESTION)
+    assert model.asked == []
+    assert outcome_of(events) == "answered"
+    assert "-o loop image.iso" in text_of(events)
+    last = events[-1]
+    assert isinstance(last, Done)
+    assert last.model == "myna"
+
+
+def test_a_question_that_may_not_be_quoted_is_not_quoted_with_its_answer(
+    db: Database, searcher: Searcher
+) -> None:
+    say_no(db, "p1", Use.QUOTE)
+    text = text_of(ask(db, searcher, ScriptedModel(""), QUESTION))
+    assert "without burning" not in text

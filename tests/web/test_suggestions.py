@@ -10,7 +10,8 @@ from myna.db.engine import Database
 from myna.db.posts import apply_events
 from myna.index.follow import Follower
 from myna.index.search import Searcher
-from myna.post import Author, Event, Kind, Post
+from myna.post import Author, Event, Kind, Post, Use
+from myna.safety.consent.ledger import choose
 from myna.settings import Settings
 from myna.web.suggestions import Suggestions, of_the_day, readable_question
 
@@ -84,3 +85,6 @@ async def test_questions_that_search_can_answer_are_chosen(
     assert {one.lower() for one in chosen} <= {asked.lower() for asked, _ in good}
     assert await suggestions.today(5) == chosen
     assert await Suggestions(db, searcher).today(5) == chosen
+    with db.begin() as conn:
+        choose(conn, ("irc", "ada"), Use.QUOTE, "no", by="member", now=NOW)
+    assert await suggestions.today(5) == []

@@ -13,6 +13,7 @@ export function makeMessage(more: Partial<Message> = {}): Message {
     spans: [],
     sources: [],
     notices: [],
+    left_out: 0,
     usage: null,
     error: null,
     model: null,

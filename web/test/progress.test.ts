@@ -6,6 +6,7 @@ import { makeMessage, makePost } from "./message.ts";
 const EVENTS: StreamEvent[] = [
   { type: "status", stage: "searching" },
   { type: "sources", sources: [{ number: 1, post: makePost(), parent: null }] },
+  { type: "left_out", posts: 2 },
   { type: "status", stage: "writing" },
   { type: "text", delta: "Use " },
   { type: "text", delta: "apt. Yes." },

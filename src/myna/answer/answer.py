@@ -15,10 +15,12 @@ from datetime import datetime
 
 from anyio import to_thread
 
+from myna.answer.allowed import quotable, readable
 from myna.answer.events import (
     AnswerEvent,
     Citation,
     Done,
+    LeftOut,
     Notice,
     Source,
     Sources,
@@ -165,6 +167,7 @@ class Answerer:
         )
         sources = await to_thread.run_sync(gather, self._db, result.hits)
         yield Sources(sources)
+        yield LeftOut(result.refused)
         for note in result.notes:
             yield Notice("search_note", note)
         sure = await to_thread.run_sync(confidence, result.hits, alone, self._searcher.idf)
@@ -175,6 +178,8 @@ class Answerer:
         yield Status("reading")
         draft = _Draft(alone, sources)
         write = self._quote_first if self._model.small else self._write
+        if not readable(sources):
+            write = self._quote_alone
         async with aclosing(write(conversation, draft, spoken)) as events:
             async for event in events:
                 yield event
@@ -245,6 +250,20 @@ class Answerer:
         outcome = "answered" if draft.supported else "declined"
         yield Done(outcome, self._model.name, PROMPT_VERSION)
 
+    async def _quote_alone(
+        self, conversation: Sequence[Turn], draft: _Draft, language: Language
+    ) -> AsyncGenerator[AnswerEvent]:
+        """Where no author lets a model read: the best post word for word, if one may be quoted."""
+        del conversation
+        for event in await to_thread.run_sync(self._quote, draft, language):
+            yield event
+        if not draft.supported:
+            for event in self._declined(language, draft.sources):
+                yield event
+            return
+        yield UNUSED
+        yield Done("answered", OWN, PROMPT_VERSION)
+
     async def _quote_first(
         self, conversation: Sequence[Turn], draft: _Draft, language: Language
     ) -> AsyncGenerator[AnswerEvent]:
@@ -285,16 +304,16 @@ class Answerer:
             limit = min(LARGE_ANSWER_TOKENS, model.context_tokens // 4)
             budget = min(LARGE_PROMPT_TOKENS, model.context_tokens - limit)
 
-        draft.evidence = (
-            await to_thread.run_sync(likeliest, draft.sources, draft.question, self._searcher.idf)
-            if model.small
-            else draft.sources
-        )
+        draft.evidence = readable(draft.sources)
+        if model.small:
+            draft.evidence = await to_thread.run_sync(
+                likeliest, draft.evidence, draft.question, self._searcher.idf
+            )
 
         def pack(tokens: int) -> list[ChatMessage]:
             if model.small:
                 return small_prompt(draft.question, draft.evidence, self._searcher.idf, tokens)
-            return large_prompt(conversation, draft.sources, language, tokens)
+            return large_prompt(conversation, draft.evidence, language, tokens)
 
         messages = await to_thread.run_sync(pack, budget)
         estimate = budget
@@ -348,7 +367,7 @@ class Answerer:
 
     def _quote(self, draft: _Draft, language: Language) -> list[AnswerEvent]:
         """The best sentence of the best post, word for word; nothing where none fits well enough."""
-        found = best_quotation(draft.sources, draft.question, self._searcher.idf)
+        found = best_quotation(quotable(draft.sources), draft.question, self._searcher.idf)
         if found is None:
             return []
         draft.supported += 1

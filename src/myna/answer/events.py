@@ -51,6 +51,14 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """So many posts were found and left out, for their authors do not want to be found. Sent once,
+    after ``Sources``, where posts were searched for."""
+
+    posts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """The answer's text goes on with ``delta`` (never empty)."""
 
@@ -109,4 +117,4 @@ class Done:
     prompt_version: str
 
 
-AnswerEvent = Status | Sources | Text | Citation | Unsupported | Notice | Usage | Done
+AnswerEvent = Status | Sources | LeftOut | Text | Citation | Unsupported | Notice | Usage | Done

@@ -8,6 +8,7 @@ from myna.answer.events import (
     AnswerEvent,
     Citation,
     Done,
+    LeftOut,
     Notice,
     Source,
     Sources,
@@ -29,6 +30,7 @@ class Draft:
         self.finished_at: datetime | None = None
         self.characters = 0
         self.usage: dict[str, int] = {}
+        self.left_out = 0
         self._text: list[str] = []
         self._spans: list[dict[str, object]] = []
         self._notices: list[dict[str, str]] = []
@@ -41,6 +43,8 @@ class Draft:
                 self.characters += len(delta)
             case Sources(posts=posts):
                 self.sources = posts
+            case LeftOut(posts=posts):
+                self.left_out = posts
             case Citation(start=start, end=end, numbers=numbers):
                 self._span("citation", start, end, numbers)
             case Unsupported(start=start, end=end):
@@ -81,6 +85,7 @@ class Draft:
             model=self.done.model if self.done else None,
             prompt_version=self.done.prompt_version if self.done else None,
             finished_at=self.finished_at,
+            left_out=self.left_out,
         )
 
     def _span(self, kind: str, start: int, end: int, numbers: tuple[int, ...]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from myna.post import Use
 from myna.settings import load_settings
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ async def _stream(answerer: Answerer, question: str, language: str) -> str:
     from myna.answer.events import (
         Citation,
         Done,
+        LeftOut,
         Notice,
         Sources,
         Text,
@@ -103,6 +105,8 @@ async def _stream(answerer: Answerer, question: str, language: str) -> str:
                 for source in posts:
                     console.print(_card(source), markup=False, style="dim")
                 console.print()
+            case LeftOut(posts=left_out) if left_out:
+                console.print(f"({_left_out(left_out)})", markup=False, style="dim")
             case Text(delta=delta):
                 text += delta
                 write(len(text))
@@ -127,6 +131,7 @@ async def _collect(answerer: Answerer, question: str, language: str) -> str:
     from myna.answer.events import (
         Citation,
         Done,
+        LeftOut,
         Notice,
         Sources,
         Text,
@@ -140,6 +145,8 @@ async def _collect(answerer: Answerer, question: str, language: str) -> str:
         match event:
             case Sources(posts=posts):
                 told["sources"] = [_source(source) for source in posts]
+            case LeftOut(posts=left_out):
+                told["left_out"] = left_out
             case Text(delta=delta):
                 told["text"] += delta
             case Citation(start=start, end=end, numbers=numbers):
@@ -159,9 +166,16 @@ async def _collect(answerer: Answerer, question: str, language: str) -> str:
     return told["outcome"]
 
 
+def _left_out(posts: int) -> str:
+    verb = "post was" if posts == 1 else "posts were"
+    return f"{posts} {verb} left out by their authors' wish."
+
+
 def _card(source: Source) -> str:
     post = source.post
     text = " ".join(post.post.text.split())
+    if Use.QUOTE in post.refused:
+        text = f"(the author allows no quotation) {post.post.url or post.post.uri}"
     text = text if len(text) <= 140 else text[:139] + "…"
     return f"[{source.number}] {post.post.author.handle}, {post.posted_at:%Y-%m-%d}: {text}"
 
@@ -173,7 +187,7 @@ def _source(source: Source) -> dict[str, Any]:
         "network": post.network,
         "uri": post.uri,
         "author": post.author.handle,
-        "text": post.text,
+        "text": "" if Use.QUOTE in source.post.refused else post.text,
         "created_at": post.created_at.isoformat(),
         "url": post.url,
     }

@@ -128,6 +128,7 @@ def as_dict(query: str, result: SearchResult) -> dict[str, Any]:
         "total": result.total,
         "total_exact": result.total_exact,
         "origins": result.origins,
+        "left_out": result.refused,
         "took_ms": round(result.took_ms, 1),
         "degraded": list(result.left_out),
         "next_cursor": result.next_cursor,

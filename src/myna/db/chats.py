@@ -50,6 +50,8 @@ class Progress:
     model: str | None = None
     prompt_version: str | None = None
     finished_at: datetime | None = None
+    left_out: int = 0
+    """Posts that were found and left out by their authors' wish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def _message(row: Row[Any]) -> Message:
         row.model,
         row.prompt_version,
         row.finished_at,
+        row.left_out,
     )
     return Message(row.id, row.chat_id, row.parent_id, row.role, row.created_at, progress)
 
@@ -265,4 +268,5 @@ def _columns(progress: Progress) -> dict[str, Any]:
         "model": progress.model,
         "prompt_version": progress.prompt_version,
         "finished_at": progress.finished_at,
+        "left_out": progress.left_out,
     }

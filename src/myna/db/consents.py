@@ -138,6 +138,21 @@ def next_version(conn: Connection) -> int:
     ).scalar_one()
 
 
+def consent_version(conn: Connection) -> int:
+    """The number of the latest change of any consent or of the default."""
+    return conn.execute(text("select version from consent_policy")).scalar_one()
+
+
+def changed_authors(conn: Connection, after: int) -> list[ConsentRow]:
+    """Authors whose consent has changed since a version."""
+    rows = driver_of(conn).execute(
+        "select network, author, refused, allowed, effective, rulings, version from consents "
+        "where version > %s order by version",
+        (after,),
+    )
+    return [ConsentRow(*row) for row in rows.fetchall()]
+
+
 def list_signals(conn: Connection, keys: Iterable[Key]) -> list[SignalRow]:
     """What networks say of these authors."""
     rows = _of_keys(

@@ -37,6 +37,7 @@ __all__ = [
     "read_changes",
     "read_engaged",
     "read_gone",
+    "read_trainable",
     "save_cursor",
     "store_id",
     "which_live",
@@ -82,6 +83,15 @@ _WHICH_LIVE = text(
     f"""
     select p.id from posts p
     where p.id = any(:ids) and (select {VISIBLE} from authors a where a.id = p.author_id)
+    """
+)
+
+_READ_TRAINABLE = text(
+    f"""
+    select {_COLUMNS} from posts p join authors a on a.id = p.author_id
+    where p.id > :after and p.state = 'live' and a.state = 'live' and p.id > a.purged_to
+        and (a.refused & 8) = 0
+    order by p.id limit :limit
     """
 )
 
@@ -178,6 +188,12 @@ def read_gone(conn: Connection, after: int, to: int) -> list[tuple[int, int]]:
         {"after": after, "to": to},
     )
     return [(row.id, row.seq) for row in rows]
+
+
+def read_trainable(conn: Connection, after: int, limit: int) -> list[StoredPost]:
+    """The next live posts behind id ``after`` whose authors allow training, by id."""
+    rows = conn.execute(_READ_TRAINABLE, {"after": after, "limit": limit})
+    return [_stored(row) for row in rows]
 
 
 def last_seq(conn: Connection) -> int:

@@ -273,6 +273,13 @@ messages = Table(
     Column("prompt_version", Text),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    Column(
+        "left_out",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="posts that were left out by their authors' wish",
+    ),
     CheckConstraint("role in ('user', 'assistant')", name="role"),
 )
 Index("ix_messages_chat_id", messages.c.chat_id, messages.c.position)

@@ -60,7 +60,7 @@ class SearchResult:
     count."""
     refused: int = 0
     """Posts that were left out because their authors do not want to be found: of a search those
-    that have all its parts, of a question those that fit its words as well as what is shown."""
+    that have all its parts, of a question those that fit its words as well as the last that is shown."""
 
 
 @dataclass(frozen=True, slots=True)

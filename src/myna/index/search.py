@@ -197,9 +197,8 @@ class Searcher:
         said = Asked(wording, asked.idf, matcher.balance)
         folded = fold(self._db, snapshot, hits)
         hits = reordered(self._reranker, self._threads, said, folded, budget)
-        least = min(
-            (by_words[hit.post.id] for hit in hits[:limit] if hit.post.id in by_words), default=0.0
-        )
+        scores = [by_words[hit.post.id] for hit in hits[:limit] if hit.post.id in by_words]
+        least = min(scores, default=0.0) if len(hits) >= limit else 0.0
         refused = lookup.outranked_by_refused(snapshot, strict, asked.any_word(), least, BY_WORDS)
         return SearchResult(
             hits[:limit], notes, len(hits), _since(start), budget.left_out, refused=refused

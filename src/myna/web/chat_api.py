@@ -152,7 +152,7 @@ async def follow(
 ) -> Response:
     """The events of an answer as server-sent events, from the first or after a number; neither
     a lost connection nor a second reader changes the answer. Each has `id`, `event` and JSON
-    `data`: `status {stage}`, `sources {sources}`, `text {delta}`, `citation {start, end,
+    `data`: `status {stage}`, `sources {sources}`, `left_out {posts}`, `text {delta}`, `citation {start, end,
     numbers}`, `unsupported {start, end}`, `notice {code, text}`, `usage {prompt_tokens,
     completion_tokens}`, and as the last one `done {outcome, model, prompt_version, state}` or
     `error {code, message}`. Text that a late reader missed comes in one piece. When the events are

@@ -73,8 +73,8 @@ async def complete(body: CompletionBody, request: Request, parts: Ready) -> Resp
     """Answer the last question of a conversation, plain or as a stream (`stream`), in OpenAI's
     form. `annotations` holds the citations (`url_citation` with `start_index`, `end_index`, `url`,
     `title`), in a stream on the last delta. Beside it `myna` holds `outcome` (answered, declined,
-    small_talk), `spans` (also sentences that no post supports), `sources`, `notices`, `model` and
-    `prompt_version`. Honoured: `stop`, `max_tokens` and `max_completion_tokens` (estimated),
+    small_talk), `spans` (also sentences that no post supports), `sources`, `notices`,
+    `left_out` (posts left out by their authors' wish), `model` and `prompt_version`. Honoured: `stop`, `max_tokens` and `max_completion_tokens` (estimated),
     `stream_options.include_usage`, `language` (en, fr; Myna's own). Ignored: system messages,
     `temperature` and other sampling parameters. Refused: `n` above 1, `tools`, `functions`,
     `audio`, `logprobs`, a `response_format` other than text. A client that disconnects ends its

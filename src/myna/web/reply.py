@@ -13,6 +13,7 @@ from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
 from openai.types.chat.chat_completion_chunk import ChoiceDelta
 from openai.types.chat.chat_completion_message import Annotation, AnnotationURLCitation
 
+from myna.answer.allowed import is_withheld
 from myna.chats.draft import Draft
 from myna.post import StoredPost
 from myna.web.bound import Bound
@@ -110,6 +111,7 @@ class Reply:
             "spans": self._spans(),
             "sources": [source_view(one).model_dump(mode="json") for one in self.draft.sources],
             "notices": list(progress.notices),
+            "left_out": progress.left_out,
             "model": progress.model,
             "prompt_version": progress.prompt_version,
         }
@@ -120,13 +122,13 @@ class Reply:
         return [dict(span) for span in spans if span["end"] <= self.bound.sent]
 
     def _annotation(self, start: int, end: int, post: StoredPost) -> Annotation:
-        words = " ".join(post.post.text.split())
+        words = "" if is_withheld(post) else " ".join(post.post.text.split())
         short = words if len(words) <= TITLE_CHARACTERS else words[: TITLE_CHARACTERS - 1] + "…"
         citation = AnnotationURLCitation(
             start_index=start,
             end_index=end,
             url=self.base_url + app_path(post.post.network, post.post.uri),
-            title=f"{post.post.author.handle}: {short}",
+            title=f"{post.post.author.handle}: {short}" if words else post.post.author.handle,
         )
         return Annotation(type="url_citation", url_citation=citation)
 

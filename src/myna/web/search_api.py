@@ -65,6 +65,9 @@ class SearchView(BaseModel):
     origins: int | None = Field(
         description="How many of them are no copy of another; null where there are too many to count."
     )
+    left_out: int = Field(
+        description="Posts that match and were left out, for their authors do not want to be found."
+    )
     took_ms: float
     degraded: list[Stage] = Field(
         description="Stages that were late or broken, without which the search went on."
@@ -139,6 +142,7 @@ async def search(
         total=found.total,
         total_exact=found.total_exact,
         origins=found.origins,
+        left_out=found.refused,
         took_ms=round(found.took_ms, 3),
         degraded=list(found.left_out),
         next_cursor=found.next_cursor,

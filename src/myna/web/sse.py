@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from myna.answer.events import (
     Citation,
+    LeftOut,
     Notice,
     Source,
     Sources,
@@ -33,6 +34,7 @@ FRESH_S = 1.0
 
 KINDS: dict[type[LogEvent], str] = {
     Status: "status",
+    LeftOut: "left_out",
     Text: "text",
     Citation: "citation",
     Unsupported: "unsupported",

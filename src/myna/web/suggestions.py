@@ -11,16 +11,18 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
+from myna.answer.allowed import is_withheld, quotable
 from myna.answer.gather import gather
 from myna.answer.quote import best_quotation
 from myna.answer.support import ANSWERABLE, confidence
 from myna.db.engine import Database
+from myna.db.posts import get_posts
 from myna.db.questions import latest_questions
 from myna.errors import MynaError
 from myna.index.terms import content_terms
@@ -69,7 +71,8 @@ class Suggestions:
     def __init__(self, db: Database, searcher: Searcher) -> None:
         self._db = db
         self._searcher = searcher
-        self._questions: list[str] = []
+        self._questions: dict[str, int] = {}
+        """Question → the post that asked it."""
         self._day: date | None = None
         self._next_look = 0.0
         self._looking: asyncio.Task[None] | None = None
@@ -82,7 +85,16 @@ class Suggestions:
             self._looking = asyncio.create_task(self._look(day), name="suggestions")
         if self._looking is not None:
             await asyncio.wait({self._looking}, timeout=patience_s)
-        return self._questions
+        return await to_thread.run_sync(self._allowed, dict(self._questions))
+
+    def _allowed(self, questions: Mapping[str, int]) -> list[str]:
+        """Those whose posts are there and may be quoted at this moment."""
+        if not questions:
+            return []
+        with self._db.begin() as conn:
+            posts = get_posts(conn, list(questions.values()))
+        quotable = {id for id, post in posts.items() if not is_withheld(post)}
+        return [question for question, post in questions.items() if post in quotable]
 
     async def _look(self, day: date) -> None:
         try:
@@ -96,10 +108,10 @@ class Suggestions:
             self._next_look = time.monotonic() + LOOK_AGAIN_S
             self._looking = None
 
-    def _choose(self, day: date) -> list[str]:
+    def _choose(self, day: date) -> dict[str, int]:
         with self._db.begin() as conn:
             posts = latest_questions(conn, CANDIDATES)
-        readable = {readable_question(post.post.text) for post in posts}
+        readable = {readable_question(post.post.text): post.id for post in posts}
         common = [one for one in readable if one and self._rarest(one) <= HIGHEST_IDF]
         tried = of_the_day(common, day)[:TRIED]
         fits = {question: self._fit(question) for question in tried}
@@ -109,14 +121,14 @@ class Suggestions:
                 break
             if not _alike(question, chosen):
                 chosen.append(question)
-        return chosen
+        return {question: readable[question] for question in chosen}
 
     def _fit(self, question: str) -> float:
         """How well what Myna would quote answers a question; 0 where it would decline."""
         hits = self._searcher.retrieve(question, limit=HITS).hits
         if confidence(hits, question, self._searcher.idf) < ANSWERABLE:
             return 0.0
-        found = best_quotation(gather(self._db, hits), question, self._searcher.idf)
+        found = best_quotation(quotable(gather(self._db, hits)), question, self._searcher.idf)
         return found.fit if found else 0.0
 
     def _rarest(self, question: str) -> float:

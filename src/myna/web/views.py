@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from myna.answer.allowed import is_withheld
 from myna.answer.events import Source as AnswerSource
 from myna.chats.shown import ShownMessage, ShownSource
 from myna.db.chats import Chat
@@ -47,6 +48,10 @@ class PostView(BaseModel):
     app_url: str = Field(description="Where people can see the post in this app.")
     original_created_at: datetime | None = Field(
         default=None, description="When a replayed post was first written."
+    )
+    withheld: bool = Field(
+        default=False,
+        description="In an answer: the author allows no quotation, so `text` is empty.",
     )
 
 
@@ -116,6 +121,7 @@ class MessageView(BaseModel):
     spans: list[SpanView]
     sources: list[SourceView]
     notices: list[NoticeView]
+    left_out: int = Field(description="Posts that were left out by their authors' wish.")
     usage: UsageView | None
     error: ProblemView | None
     model: str | None
@@ -170,6 +176,12 @@ def post_view(stored: StoredPost) -> PostView:
     )
 
 
+def source_post_view(stored: StoredPost) -> PostView:
+    """The JSON of a post that an answer names: without its words where they may not be quoted."""
+    view = post_view(stored)
+    return view.model_copy(update={"text": "", "withheld": True}) if is_withheld(stored) else view
+
+
 def thread_post_view(stored: StoredPost) -> PostView | DeletedPostView:
     """A post of a thread; of a deleted one only that it was there."""
     if stored.state is not State.LIVE:
@@ -182,8 +194,8 @@ def source_view(source: AnswerSource | ShownSource) -> SourceView:
     return SourceView(
         number=source.number,
         score=source.score,
-        post=post_view(source.post) if source.post else None,
-        parent=post_view(source.parent) if source.post and source.parent else None,
+        post=source_post_view(source.post) if source.post else None,
+        parent=source_post_view(source.parent) if source.post and source.parent else None,
     )
 
 
@@ -202,6 +214,7 @@ def message_view(shown: ShownMessage) -> MessageView:
             "spans": list(progress.spans),
             "sources": [source_view(source) for source in shown.sources],
             "notices": list(progress.notices),
+            "left_out": progress.left_out,
             "usage": progress.usage or None,
             "error": progress.error,
             "model": progress.model,

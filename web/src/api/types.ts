@@ -24,6 +24,8 @@ export interface Post {
   app_url: string;
   /** Set on replayed posts of a demo network: when the post was really written. */
   original_created_at?: string | null;
+  /** In an answer: the author allows no quotation, so the text is empty. */
+  withheld?: boolean;
 }
 
 /** What is left of a post in its thread once its author deleted it. */
@@ -67,6 +69,8 @@ export interface Message {
   spans: Span[];
   sources: Source[];
   notices: Notice[];
+  /** Posts that were left out by their authors' wish. */
+  left_out: number;
   usage: { prompt_tokens?: number; completion_tokens?: number } | null;
   error: { code: string; message: string } | null;
   model: string | null;
@@ -137,6 +141,8 @@ export interface SearchResult {
   total_exact: boolean;
   /** How many of them are no copy of another; null where there are too many to count. */
   origins: number | null;
+  /** Posts that match and were left out by their authors' wish. */
+  left_out: number;
   took_ms: number;
   /** Stages that were late or broken. */
   degraded: string[];
@@ -171,6 +177,7 @@ export type Stage = "searching" | "reading" | "writing";
 export type StreamEvent =
   | { type: "status"; stage: Stage }
   | { type: "sources"; sources: Source[] }
+  | { type: "left_out"; posts: number }
   | { type: "text"; delta: string }
   | { type: "citation"; start: number; end: number; numbers: number[] }
   | { type: "unsupported"; start: number; end: number }

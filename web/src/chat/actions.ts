@@ -76,6 +76,7 @@ function draft(chat: string, parent: string | null, role: Message["role"], text:
     spans: [],
     sources: [],
     notices: [],
+    left_out: 0,
     usage: null,
     error: null,
     model: null,

@@ -30,6 +30,12 @@ export function AnswerTurn({ turn, latest, onChoose, onRegenerate }: Props) {
   return (
     <article aria-label={t.answer.myna} aria-busy={running} className="group grid gap-4">
       <Sources message={message} />
+      {message.left_out > 0 && (
+        <p className="flex items-start gap-2 text-sm text-muted">
+          <Icon name="info" className="mt-0.5 size-4" />
+          {t.sources.leftOut(message.left_out)}
+        </p>
+      )}
       {message.text && <AnswerText message={message} growing={running} />}
       {noticesToShow(message).map((notice) => (
         <p key={notice.code} className="flex items-start gap-2 text-sm text-muted">

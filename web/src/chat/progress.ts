@@ -13,7 +13,7 @@ export interface Progress {
 /** The message as the first event finds it: the stream tells everything from the start. */
 export function begin(message: Message): Progress {
   return {
-    message: { ...message, text: "", spans: [], sources: [], notices: [] },
+    message: { ...message, text: "", spans: [], sources: [], notices: [], left_out: 0 },
     stage: null,
     connected: true,
   };
@@ -26,6 +26,8 @@ export function advance(progress: Progress, event: StreamEvent): Progress {
       return { ...progress, stage: event.stage };
     case "sources":
       return { ...progress, message: { ...message, sources: event.sources } };
+    case "left_out":
+      return { ...progress, message: { ...message, left_out: event.posts } };
     case "text":
       return { ...progress, message: { ...message, text: message.text + event.delta } };
     case "citation":

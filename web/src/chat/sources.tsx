@@ -3,7 +3,7 @@
 import { useState } from "react";
 import type { Message, Source } from "../api/types.ts";
 import { useText } from "../i18n/language.tsx";
-import { ParentQuote } from "../post/post_card.tsx";
+import { ParentQuote, Withheld } from "../post/post_card.tsx";
 import { Avatar, AuthorName, PostHead, PostTime } from "../post/post_head.tsx";
 import { PostText } from "../post/post_text.tsx";
 import { Link } from "../router.tsx";
@@ -99,7 +99,11 @@ function SmallCard({ source, cited }: CardProps) {
           {t.post.replyTo(parent.author.handle)}
         </span>
       )}
-      <PostText text={post.text} plain className="line-clamp-3 text-[0.9rem] leading-snug" />
+      {post.withheld ? (
+        <Withheld />
+      ) : (
+        <PostText text={post.text} plain className="line-clamp-3 text-[0.9rem] leading-snug" />
+      )}
       <span className="mt-auto truncate text-xs text-muted">
         {post.channel && <>{post.channel} · </>}
         <PostTime post={post} />
@@ -118,7 +122,7 @@ function WholeCard({ source, cited }: CardProps) {
         <Badge source={source} cited={cited} />
       </span>
       {parent && <ParentQuote parent={parent} />}
-      <PostText text={post.text} plain />
+      {post.withheld ? <Withheld /> : <PostText text={post.text} plain />}
     </Link>
   );
 }

@@ -119,6 +119,9 @@ export const en = {
     fewer: "Show fewer",
     number: (n: number) => `Source ${n}`,
     deleted: "This post was deleted.",
+    leftOut: (n: number) =>
+      `${count(n, "post was", "posts were")} left out by ${n === 1 ? "its author’s" : "their authors’"} wish.`,
+    withheld: "The author does not allow quotations: open the post to read it.",
     citation: (n: number, who: string) => `Source ${n}, by ${who}: open it in its thread`,
     citationDeleted: (n: number) => `Source ${n}: this post was deleted`,
     unsupported: "no source",

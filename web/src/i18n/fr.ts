@@ -124,6 +124,9 @@ export const fr: Dictionary = {
     fewer: "Afficher moins",
     number: (n) => `Source ${n}`,
     deleted: "Ce message a été supprimé.",
+    leftOut: (n) =>
+      `${count(n, "message a été laissé", "messages ont été laissés")} de côté à la demande de ${n < 2 ? "son auteur" : "leurs auteurs"}.`,
+    withheld: "L’auteur n’autorise pas les citations : ouvrez le message pour le lire.",
     citation: (n, who) => `Source ${n}, de ${who} : l’ouvrir dans son fil`,
     citationDeleted: (n) => `Source ${n} : ce message a été supprimé`,
     unsupported: "sans source",

@@ -73,6 +73,9 @@ export function SearchPage({ query, sort }: Props) {
             <Order query={query} sort={sort} />
           </div>
           <Histogram query={query} />
+          {data.left_out > 0 && (
+            <p className="pb-3 text-sm text-muted">{t.sources.leftOut(data.left_out)}</p>
+          )}
           {[...data.notes, ...(isDegraded(data) ? [t.search.degraded] : [])].map((note) => (
             <p key={note} className="flex items-start gap-2 pb-3 text-sm text-doubt">
               <Icon name="info" className="mt-0.5 size-4" />

@@ -7,6 +7,12 @@ import { Icon } from "../ui/icon.tsx";
 import { PostHead } from "./post_head.tsx";
 import { PostText } from "./post_text.tsx";
 
+/** In the place of words that their author does not allow to be quoted. */
+export function Withheld() {
+  const t = useText();
+  return <p className="text-[0.9rem] text-muted italic">{t.sources.withheld}</p>;
+}
+
 /** What a post replies to, quoted above it. */
 export function ParentQuote({ parent }: { parent: Post }) {
   const t = useText();
@@ -16,7 +22,11 @@ export function ParentQuote({ parent }: { parent: Post }) {
         <Icon name="reply" className="size-3.5" />
         {t.post.replyTo(parent.author.handle)}
       </span>
-      <PostText text={parent.text} className="line-clamp-3" plain />
+      {parent.withheld ? (
+        <Withheld />
+      ) : (
+        <PostText text={parent.text} className="line-clamp-3" plain />
+      )}
     </blockquote>
   );
 }
@@ -27,7 +37,7 @@ export function PostCard({ post, parent }: { post: Post; parent: Post | null }) 
     <div className="grid gap-2.5 text-[0.95rem]">
       <PostHead post={post} />
       {parent && <ParentQuote parent={parent} />}
-      <PostText text={post.text} />
+      {post.withheld ? <Withheld /> : <PostText text={post.text} />}
       <div className="flex flex-wrap items-center gap-x-4 gap-y-1 text-sm">
         <Link
           href={post.app_url}

@@ -33,5 +33,6 @@ function line(source: Source, origin: string): string {
   if (!post) return "";
   const where = post.url ?? new URL(post.app_url, origin).href;
   const day = (post.original_created_at ?? post.created_at).slice(0, 10);
-  return `[${source.number}] ${post.author.handle}, ${day}: “${post.text.trim()}” ${where}`;
+  const words = post.withheld ? "" : `: “${post.text.trim()}”`;
+  return `[${source.number}] ${post.author.handle}, ${day}${words} ${where}`;
 }
