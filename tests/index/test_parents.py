@@ -46,7 +46,8 @@ def test_a_post_that_was_just_read_is_not_asked_for() -> None:
 def test_what_is_not_remembered_is_asked_of_the_store() -> None:
     parents, store = Parents(most=1), Store({"1": QUESTION})
     take(parents, QUESTION)
-    take(parents, stored(2, make_post("2", "Something else")))
+    for number in range(2, 6):
+        take(parents, stored(number, make_post(str(number), "Something else")))
     assert parents.find([REPLY], store.ask)[REPLY.id] == above_of(QUESTION.post)
     assert store.asked == 1
 

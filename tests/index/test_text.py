@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,3 +127,32 @@ def test_a_snapshot_knows_the_languages_in_number(
 
 def test_without_an_index_there_is_no_snapshot(tmp_path: Path) -> None:
     assert TextReader(tmp_path / "nowhere").snapshot() is None
+
+
+def test_a_commit_beside_the_analysis_holds_what_its_number_says(
+    tmp_path: Path, writer: TextWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = reader_of(tmp_path, monkeypatch)
+    writer.write([stored(1, make_post("1", "some words"))], nobody)
+    writer.begin_commit(1)
+    writer.write([stored(2, make_post("2", "some words"))], nobody)
+    assert writer.seq == 1
+    assert count(reader, "some") == 1
+    writer.commit(2)
+    assert count(reader, "some") == 2
+
+
+def test_a_commit_that_failed_is_told_though_nothing_more_comes(
+    writer: TextWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, checkpoint: object) -> None:
+        raise StorageError("full")
+
+    monkeypatch.setattr(text_module, "save_checkpoint", fail)
+    writer.write([stored(1, make_post("1", "some words"))], nobody)
+    writer.begin_commit(1)
+    while writer.is_committing:
+        time.sleep(0.001)
+    with pytest.raises(StorageError, match="full"):
+        writer.take_over()
+    assert writer.seq == 0

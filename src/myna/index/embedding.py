@@ -31,6 +31,7 @@ from myna.db.posts import (
     store_id,
 )
 from myna.errors import ModelFileError, StorageError
+from myna.index.ahead import stale_replies
 from myna.index.checkpoint import (
     Checkpoint,
     Spans,
@@ -42,7 +43,7 @@ from myna.index.checkpoint import (
     save_checkpoint,
 )
 from myna.index.embed import Embedder, open_embedder, vectors_version
-from myna.index.follow import follow, stale_replies
+from myna.index.follow import follow
 from myna.index.locks import is_locked, lock_folder
 from myna.index.meaning import NEXT, SERVING
 from myna.index.passages import pieces

@@ -16,13 +16,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection
-
-from myna.db.accounts import accounts_version, hidden_accounts, is_purging, purge_posts
-from myna.db.consents import is_marking, mark_posts
+from myna.db.accounts import hidden_accounts, purge_posts
+from myna.db.consents import mark_posts
 from myna.db.engine import Database, open_database
-from myna.db.posts import get_parents, get_stale_replies, last_seq, read_changes, store_id
+from myna.db.posts import get_parents, last_seq, store_id
 from myna.errors import DatabaseError, StorageError
+from myna.index.ahead import ReadAhead
 from myna.index.text import TextWriter
 from myna.post import StoredPost
 from myna.safety.consent.ledger import adopt_policy
@@ -31,7 +30,6 @@ from myna.telemetry import get_logger
 
 POLL_SECONDS = 0.05
 """How long a follower sleeps when there is no news."""
-_BATCH_CHANGES = 2_000
 _COMMIT_CHANGES = 20_000
 _COMMIT_SECONDS = 0.25
 """The newest post is committed at least this often."""
@@ -41,8 +39,6 @@ _COMMIT_SHARE = 1 / 8
 """Of the time, for the commits of a backlog: a short one is hardly seen."""
 _BACKLOG_STEPS = 10
 """More steps than this without a pause were a backlog."""
-_REPLIES = 200
-"""Replies that are indexed anew with an edited or deleted parent, whose text they carry."""
 _PURGED_POSTS = 500
 """Of purged accounts that are emptied between two batches, or that are told to the index anew with
 their authors' consent: writers wait about 20 ms for it."""
@@ -65,8 +61,7 @@ class Follower:
             self._writer.start_over("the database is older than the index")
         self._read = self._writer.seq
         self._accounts: int | None = None
-        self._committed_at = time.monotonic()
-        self._commit_seconds = 0.0
+        self._ahead = ReadAhead(db)
 
     @property
     def read(self) -> int:
@@ -81,35 +76,28 @@ class Follower:
         """
         if self._writer.take_over():
             self._read = self._writer.seq
-        changes: list[StoredPost] = []
-        stale: list[StoredPost] = []
-        with self._db.begin() as conn:
-            last = last_seq(conn)
-            if last > self._read:
-                self._follow_accounts(conn)
-                changes = read_changes(conn, self._read, _BATCH_CHANGES)
-                stale = stale_replies(conn, changes)
-            purging, marking = is_purging(conn), is_marking(conn)
-        if purging:
+        batch = self._ahead.read(self._read)
+        counter = batch.counter
+        if counter.purging:
             with self._db.begin() as conn:
                 purge_posts(conn, _PURGED_POSTS)
-        if marking:
+        if counter.marking:
             with self._db.begin() as conn:
                 mark_posts(conn, _PURGED_POSTS)
-        if changes:
-            self._writer.write([*changes, *stale], self._ask_parents)
-            self._read = changes[-1].seq
-        if len(changes) < _BATCH_CHANGES:  # the last numbers may be of rows that are gone
-            self._read = max(self._read, last)
-        if self._has_news() and self._due(self._read >= last):
-            self._commit()
-        return bool(changes) or purging or marking
+        if batch.changes:
+            self._follow_accounts(counter.accounts_version)
+            self._writer.write([*batch.changes, *batch.stale], self._ask_parents)
+        self._read = batch.to
+        if self._has_news() and self._due(self._read >= counter.last_seq):
+            self._writer.begin_commit(self._read)
+        return bool(batch.changes) or counter.purging or counter.marking
 
-    def _follow_accounts(self, conn: Connection) -> None:
-        version = accounts_version(conn)
+    def _follow_accounts(self, version: int) -> None:
         if version != self._accounts:
+            with self._db.begin() as conn:
+                hidden = hidden_accounts(conn, _HIDDEN_ACCOUNTS)
+            self._writer.parents.hide(hidden)
             self._accounts = version
-            self._writer.parents.hide(hidden_accounts(conn, _HIDDEN_ACCOUNTS))
 
     def _ask_parents(self, replies: Sequence[StoredPost]) -> dict[int, StoredPost]:
         with self._db.begin() as conn:
@@ -120,39 +108,28 @@ class Follower:
         while self.step():
             pass
         if self._has_news():
-            self._commit()
+            self._writer.begin_commit(self._read)
+        self._writer.finish_commit()
         return self._writer.seq
 
     def _has_news(self) -> bool:
-        return self._read > self._writer.seq or self._writer.owed is not None
+        return self._read > self._writer.begun or self._writer.owed is not None
 
     def _due(self, caught_up: bool) -> bool:
-        if self._read < (self._writer.owed or 0):
+        if self._read < (self._writer.owed or 0) or self._writer.is_committing:
             return False
-        waited = time.monotonic() - self._committed_at
+        seconds, ended_at = self._writer.last_commit
+        waited = time.monotonic() - ended_at
         if caught_up:  # the newest post should be seen at once, but commits must not be all we do
-            return waited >= min(2 * self._commit_seconds, _COMMIT_SECONDS)
-        pause = max(_COMMIT_SECONDS, self._commit_seconds / _COMMIT_SHARE)
-        many = self._read - self._writer.seq >= _COMMIT_CHANGES
+            return waited >= min(2 * seconds, _COMMIT_SECONDS)
+        pause = max(_COMMIT_SECONDS, seconds / _COMMIT_SHARE)
+        many = self._read - self._writer.begun >= _COMMIT_CHANGES
         return many or waited >= min(pause, _BACKLOG_SECONDS)
-
-    def _commit(self) -> None:
-        start = time.monotonic()
-        self._writer.commit(self._read)
-        self._committed_at = time.monotonic()
-        self._commit_seconds = self._committed_at - start
 
     def close(self) -> None:
         """Let go of the index; another process may then write it."""
+        self._ahead.close()
         self._writer.close()
-
-
-def stale_replies(conn: Connection, changes: Sequence[StoredPost]) -> list[StoredPost]:
-    """Replies that were there before these changes of what they reply to: what is kept with them
-    of its text is out of date (a deletion must reach it too)."""
-    changed = {post.id for post in changes}
-    stale = {post.id: post for post in get_stale_replies(conn, changes, _REPLIES)}
-    return [post for post in stale.values() if post.id not in changed]
 
 
 class _Steps(Protocol):

@@ -16,8 +16,8 @@ from myna.post import Post, State, StoredPost, Use
 
 MAX_CONTEXT_CHARACTERS = 600
 """Of the parent's text that are indexed with a reply."""
-REMEMBERED = 16_384
-"""Posts: about 10 MB."""
+REMEMBERED = 8_192
+"""Posts, up to twice as many: at most 10 MB."""
 
 Ask = Callable[[Sequence[StoredPost]], Mapping[int, StoredPost]]
 """Replies → by their ids, what they reply to, as far as it may be shown: ``db.posts.get_parents``."""
@@ -44,34 +44,42 @@ def above_of(post: Post, words: Words | None = None) -> Above:
 
 
 class Parents:
-    """The latest posts by their address. Every change of a post passes ``take_in``, so that what
-    is remembered is what the store had at the change that was read last."""
+    """The latest posts by their address, between ``most`` and twice as many. Every change of a post
+    passes ``take_in``, so that what is remembered is what the store had at the change that was read
+    last."""
 
     def __init__(self, most: int = REMEMBERED) -> None:
         self._most = most
         self._known: dict[tuple[str, str], Above] = {}
+        self._before: dict[tuple[str, str], Above] = {}
         self._hidden: Collection[int] = ()
 
     def hide(self, accounts: Collection[int]) -> None:
         """These accounts are hidden, all others are not: nothing is known from before."""
         self._hidden = frozenset(accounts)
         self._known.clear()
+        self._before.clear()
 
     def take_in(self, posts: Iterable[StoredPost], words: Mapping[int, Words]) -> None:
         """Remember posts as they are now, with the words of those that are live; forget those
         that are not."""
-        known = self._known
+        known, before = self._known, self._before
         for post in posts:
             key = (post.post.network, post.post.uri)
-            known.pop(key, None)  # the latest stand last
             if (
                 post.state is State.LIVE
                 and post.account not in self._hidden
                 and Use.RETRIEVE not in post.refused
             ):
                 known[key] = above_of(post.post, words[post.id])
-        while len(known) > self._most:
-            del known[next(iter(known))]
+            else:
+                known.pop(key, None)
+                before.pop(key, None)
+        if len(known) > self._most:
+            self._known, self._before = {}, known
+
+    def _get(self, key: tuple[str, str]) -> Above | None:
+        return self._known.get(key) or self._before.get(key)
 
     def find(self, posts: Iterable[StoredPost], ask: Ask) -> dict[int, Above]:
         """By a reply's id, what it keeps of its parent; the store is asked for what is not known."""
@@ -81,7 +89,7 @@ class Parents:
             uri = post.post.reply_to
             if not uri or uri == post.post.uri:
                 continue
-            above = self._known.get((post.post.network, uri))
+            above = self._get((post.post.network, uri))
             if above is None:
                 unknown.append(post)
             else:

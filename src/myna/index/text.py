@@ -13,8 +13,11 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import tantivy
 
@@ -40,8 +43,17 @@ _LANGUAGE_SHARE = 0.01
 _log = get_logger("index")
 
 
+class LastCommit(NamedTuple):
+    """How long it took, and when it ended."""
+
+    seconds: float
+    at: float
+    """Monotonic."""
+
+
 class TextWriter:
-    """The one writer. Not thread-safe: one thread owns it."""
+    """The one writer. Not thread-safe: one thread owns it. Its commits have a thread of their own,
+    which it waits for before anything is put in."""
 
     def __init__(self, folder: Path, store_id: str) -> None:
         self._folder = folder
@@ -54,6 +66,11 @@ class TextWriter:
         self._writer: tantivy.IndexWriter | None = None
         self._origins: Origins | None = None
         self.parents = Parents()
+        self.last_commit = LastCommit(0.0, time.monotonic())
+        self._thread = ThreadPoolExecutor(1, "commit")
+        self._committing: Future[None] | None = None
+        self.begun = 0
+        """All changes up to this one are in a commit that is done or under way."""
         checkpoint = load_checkpoint(self._file)
         reason = None
         if checkpoint is None:
@@ -105,8 +122,15 @@ class TextWriter:
     def take_over(self) -> bool:
         """Move to the index that was built beside this one, where one waits; what came since is
         to be written to it. Readers stay where they are until the first commit, and so does the
-        next start, should this process end before it."""
+        next start, should this process end before it.
+
+        Raises:
+            StorageError: the last commit failed.
+        """
         next_file = self._folder / NEXT
+        if self.is_committing:
+            return False
+        self.finish_commit()
         if not next_file.exists():
             return False
         found = load_checkpoint(next_file)
@@ -146,6 +170,7 @@ class TextWriter:
             tantivy.Query.all_query(), {"id": {"max": {"field": "id"}}}
         )
         self._highest_id = int(highest["id"]["value"] or 0)
+        self.begun = self._checkpoint.seq
         self._origins = Origins(path / "origins.bin", self._store_id)
 
     def write(self, posts: Sequence[StoredPost], ask: Ask) -> None:
@@ -158,6 +183,11 @@ class TextWriter:
         self.parents.take_in(posts, words)
         above = self.parents.find(live, ask)
         origins = self._origins.assign(posts)
+        made = {
+            post.id: document(post, words[post.id], above.get(post.id), origins[post.id])
+            for post in live
+        }
+        self.finish_commit()
         try:
             for post in posts:
                 if post.id <= self._highest_id:
@@ -165,34 +195,69 @@ class TextWriter:
                     old = tantivy.Query.term_query(self._schema, "id", post.id)
                     self._writer.delete_documents_by_query(old)
                 if post.state is State.LIVE:
-                    self._writer.add_document(
-                        document(post, words[post.id], above.get(post.id), origins[post.id])
-                    )
+                    self._writer.add_document(made[post.id])
                     self._highest_id = max(self._highest_id, post.id)
         except (ValueError, OSError) as error:
             raise _full(self._folder) from error
 
     def commit(self, seq: int) -> None:
         """Make what was written durable and visible; all changes up to ``seq`` are in."""
+        self.begin_commit(seq)
+        self.finish_commit()
+
+    def begin_commit(self, seq: int) -> None:
+        """The same by a thread of its own, beside the analysis of what comes next. Nothing is put
+        in meanwhile: a commit holds what its number says, and no more.
+
+        Raises:
+            StorageError: of the commit before.
+        """
+        self.finish_commit()
+        self.begun = seq
+        self._committing = self._thread.submit(self._commit, seq)
+
+    def finish_commit(self) -> None:
+        """Wait for the commit that is under way.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        committing, self._committing = self._committing, None
+        if committing is not None:
+            committing.result()
+
+    @property
+    def is_committing(self) -> bool:
+        """Whether a commit is under way."""
+        return self._committing is not None and not self._committing.done()
+
+    def _commit(self, seq: int) -> None:
         assert self._writer is not None
+        began = time.monotonic()
         try:
             self._writer.commit()
         except (ValueError, OSError) as error:
             raise _full(self._folder) from error
         done = add_span(self._checkpoint.done, 0, seq)
-        self._checkpoint = replace(self._checkpoint, done=done)
-        save_checkpoint(self._file, self._checkpoint)
+        checkpoint = replace(self._checkpoint, done=done)
+        save_checkpoint(self._file, checkpoint)
+        self._checkpoint = checkpoint
         if self._owed is not None:
             self._owed = None
             self._sweep()
             (self._folder / NEXT).unlink(missing_ok=True)
+        ended = time.monotonic()
+        self.last_commit = LastCommit(ended - began, ended)
 
     def close(self) -> None:
         """Let go of the files; what was not committed is read from the store again."""
         self._close_writer()
+        self._thread.shutdown()
         os.close(self._lock)
 
     def _close_writer(self) -> None:
+        with suppress(StorageError):  # what it would have made durable is read again
+            self.finish_commit()
         if self._writer is not None:
             self._writer.rollback()
             self._writer.wait_merging_threads()
