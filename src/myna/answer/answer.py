@@ -30,6 +30,7 @@ from myna.answer.events import (
     Unsupported,
     Usage,
 )
+from myna.answer.find import find
 from myna.answer.gather import gather
 from myna.answer.markers import Cleaner
 from myna.answer.phrases import Language, phrase
@@ -49,11 +50,9 @@ from myna.answer.question import Talk, language_asked, says_too_little, small_ta
 from myna.answer.quote import best_quotation, copies, shortened
 from myna.answer.sentences import Segmenter, Span
 from myna.answer.support import (
-    ANSWERABLE,
     TOPIC_SHARE,
     Claim,
     claims_something,
-    confidence,
     supporting,
 )
 from myna.db.engine import Database
@@ -61,9 +60,6 @@ from myna.errors import InvalidRequest
 from myna.index.search import Searcher
 from myna.models.chat import ChatMessage, ChatModel, Delta
 
-HITS = 10
-SEARCH_SECONDS = 1.0
-"""For the posts of an answer: more than a search has, for all that is said rests on them."""
 LONGEST_ASKED = 160
 """Characters of somebody's question that are shown before the answer to it."""
 SMALL_TOPIC_SHARE = 0.9
@@ -162,16 +158,13 @@ class Answerer:
             yield Done("declined", OWN, PROMPT_VERSION)
             return
         yield Status("searching")
-        result = await to_thread.run_sync(
-            lambda: self._searcher.retrieve(alone, limit=HITS, now=now, seconds=SEARCH_SECONDS)
-        )
-        sources = await to_thread.run_sync(gather, self._db, result.hits)
+        found = await to_thread.run_sync(lambda: find(self._searcher, alone, now=now))
+        sources = await to_thread.run_sync(gather, self._db, found.hits)
         yield Sources(sources)
-        yield LeftOut(result.refused)
-        for note in result.notes:
+        yield LeftOut(found.refused)
+        for note in found.notes:
             yield Notice("search_note", note)
-        sure = await to_thread.run_sync(confidence, result.hits, alone, self._searcher.idf)
-        if not sources or sure < ANSWERABLE:
+        if not sources or not found.answerable:
             for event in self._declined(spoken, sources):
                 yield event
             return

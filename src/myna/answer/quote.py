@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from myna.answer.asked import Meaning, Says, kind_asked, meaning_asked
 from myna.answer.events import Source
 from myna.answer.sentences import sentences
 from myna.answer.support import ADDRESS, Idf, unaddressed, weighed
@@ -37,11 +38,18 @@ CONCRETE_BONUS = 0.15
 """For a command, a path, a menu or an address, where a way to do something was asked for."""
 ONESELF_COST = 0.4
 """For telling what one does oneself, where a way to do it was asked for."""
+DEFINES_BONUS = 0.8
+"""For saying what the thing is whose meaning was asked for."""
+THIN_COST = 1.0
+"""For saying next to nothing, where a meaning was asked for and this does not give it."""
+KIND_COST = 0.4
+"""For words without a time, where "when" was asked, or without a number, where "how many" was; and
+once more where the whole post has none."""
 BEHIND_COST = 12.0
 """What a score of zero beside the best one's takes from a post's fit."""
 BEHIND_COST_HOW = 2.5
 """The same where a way to do something was asked for: many posts then have the same few words, and
-what only asks the same stands before nothing."""
+what only asks the same stands before nothing. Also for what says the meaning that was asked for."""
 
 _ASKS = re.compile(
     r"(?:[\w|`^\[\]{}-]+[:,]\s*)?(?:hi|hello|hey|so|ok|guys|please|bonjour|salut)?(?: all)?[\s,]*"
@@ -90,6 +98,38 @@ class _Above:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a question wants of an answer, beyond its words."""
+
+    way: bool
+    """A way to do something."""
+    kind: Says | None
+    """Whether words say the kind of thing that is asked for, where that can be seen."""
+    meaning: Meaning | None
+
+    @classmethod
+    def of(cls, question: str) -> _Wanted:
+        way = bool(_ASKS_HOW.search(question))
+        return cls(way, kind_asked(question), meaning_asked(question))
+
+    def worth(self, passage: str, substance: float) -> float:
+        """What speaks for a passage, or against it, beside its words of the question.
+        ``substance`` (0 to 1) is how much it says that is new."""
+        worth = 0.0
+        if self.meaning is not None:
+            worth = DEFINES_BONUS if self.meaning.given_in(passage) else THIN_COST * (substance - 1)
+        if self.way:
+            worth += CONCRETE_BONUS * bool(_CONCRETE.search(passage))
+            worth -= ONESELF_COST * bool(_ONESELF.search(passage))
+        return worth
+
+    def cost(self, words: str) -> float:
+        """What a score of zero beside the best one's costs."""
+        near = self.way or (self.meaning is not None and self.meaning.given_in(words))
+        return BEHIND_COST_HOW if near else BEHIND_COST
+
+
 def passages(text: str, question: str, idf: Idf) -> list[tuple[float, str]]:
     """The sentences of a post with the share of the question's words that each has, best first."""
     asked = set(content_terms(question))
@@ -109,17 +149,17 @@ def quotations(sources: Sequence[Source], question: str, idf: Idf) -> list[Quota
     which nothing could is left out, and a lower score than the best one's costs.
     """
     found: list[tuple[Quotation, float]] = []
-    how, best = bool(_ASKS_HOW.search(question)), 0.0
+    wanted, best = _Wanted.of(question), 0.0
     for source in sources:
         above = _above(source, sources)
-        if quotation := _of(source, above, question, idf):
+        if quotation := _of(source, above, question, wanted, idf):
             lent = above.score if above and quotation.asked else 0.0
             found.append((quotation, max(source.score, lent)))
-        if quotation or not (how and asks(source.post.post.text)):
+        if quotation or not (wanted.way and asks(source.post.post.text)):
             best = max(best, source.score)
-    cost = BEHIND_COST_HOW if how else BEHIND_COST
     fits = [
-        replace(one, fit=one.fit - cost * (1 - score / max(best, 1e-9))) for one, score in found
+        replace(one, fit=one.fit - wanted.cost(one.words) * (1 - score / max(best, 1e-9)))
+        for one, score in found
     ]
     return sorted(fits, key=lambda one: -one.fit)
 
@@ -179,13 +219,14 @@ def _above(source: Source, sources: Sequence[Source]) -> _Above | None:
     return None
 
 
-def _of(source: Source, above: _Above | None, question: str, idf: Idf) -> Quotation | None:
+def _of(
+    source: Source, above: _Above | None, question: str, wanted: _Wanted, idf: Idf
+) -> Quotation | None:
     """The best passage of one post, and how well it would stand as an answer."""
     asked = frozenset(content_terms(question))
     all_asked = max(weighed(asked, idf), 0.5)
     shared = above.terms & asked if above else frozenset[str]()
     same = _asks_the_same(above, source, asked, idf) if above else ""
-    how = bool(_ASKS_HOW.search(question))
     text = unaddressed(source.post.post.text, [above.post.author.handle] if above else [])
     best = Quotation(0.0, source, "")
     for share, passage in passages(text, question, idf):
@@ -196,15 +237,19 @@ def _of(source: Source, above: _Above | None, question: str, idf: Idf) -> Quotat
         inherited = weighed(shared - own, idf) / all_asked
         fit = share + REPLY_WEIGHT * inherited + (REPLY_BONUS if shared else 0.0)
         answers = bool(same and above and new - above.terms)
+        substance = min(1.0, weighed(new, idf) / SUBSTANCE)
         if answers:
-            substance = min(1.0, weighed(new, idf) / SUBSTANCE)
             fit = max(fit, ANSWER_WEIGHT * substance + 0.3 * share)
-        if how:
-            fit += CONCRETE_BONUS * bool(_CONCRETE.search(passage))
-            fit -= ONESELF_COST * bool(_ONESELF.search(passage))
+        fit += wanted.worth(passage, substance)
         if fit > best.fit:
             best = Quotation(fit, source, passage, same if answers else "")
-    return replace(best, words=_around(text, best.words)) if best.words else None
+    if not best.words:
+        return None
+    words = _around(text, best.words)
+    if wanted.kind is None:
+        return replace(best, words=words)
+    lacking = (not wanted.kind(words)) + (not wanted.kind(text))
+    return replace(best, words=words, fit=best.fit - KIND_COST * lacking)
 
 
 def _asks_the_same(above: _Above, source: Source, asked: frozenset[str], idf: Idf) -> str:

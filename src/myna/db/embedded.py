@@ -42,6 +42,7 @@ from myna.db.programs import (
     programs,
     system_account,
 )
+from myna.db.sizing import shared_buffers
 from myna.errors import DatabaseError, MynaError, StorageError
 from myna.telemetry import get_logger
 
@@ -53,8 +54,7 @@ USER = "myna"
 """The database superuser. Who may open the socket (a 0700 folder) may be it; there is no password."""
 
 OPTIONS = (
-    # Small: Myna's processes together stay under 1 GB.
-    "shared_buffers=96MB",
+    # Small: Myna's processes together stay under 1 GB. Pages are kept as sizing.py says.
     "max_connections=80",
     "work_mem=8MB",
     "maintenance_work_mem=64MB",
@@ -253,7 +253,8 @@ class EmbeddedServer:
         if self.log_file.exists() and self.log_file.stat().st_size > _MAX_LOG_BYTES:
             self.log_file.unlink()
         size_before = self.log_file.stat().st_size if self.log_file.exists() else 0
-        options = " ".join(f"-c {option}" for option in self._options)
+        sized = f"shared_buffers={shared_buffers(self.data_dir)}"
+        options = " ".join(f"-c {option}" for option in (sized, *self._options))
         command = ["pg_ctl", "start", "-w", "-s", "-t", str(_START_SECONDS)]
         command += ["-D", str(self.data_dir), "-l", str(self.log_file)]
         command += ["-o", f"-h '' -k {shlex.quote(str(self._socket_dir(account)))} {options}"]

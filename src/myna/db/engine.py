@@ -85,6 +85,10 @@ class Database:
                 raise
             raise explained from error
 
+    def release(self) -> None:
+        """Close the connections that nobody uses: after much work they hold memory on both ends."""
+        self._engine.dispose()
+
     def dispose(self) -> None:
         """Close the connections; the last process to do so stops the embedded server."""
         self._finalizer()

@@ -46,6 +46,7 @@ from myna.index.embed import Embedder, open_embedder, vectors_version
 from myna.index.follow import follow
 from myna.index.locks import is_locked, lock_folder
 from myna.index.meaning import NEXT, SERVING
+from myna.index.memory import release_memory
 from myna.index.passages import pieces
 from myna.index.vectors import Kind, PostVectors, VectorStore
 from myna.index.vectors.manifest import load_manifest
@@ -311,6 +312,11 @@ class EmbedFollower:
         """Embed everything that is committed by now."""
         while self.step() or self._next is not None:
             pass
+
+    def release(self) -> None:
+        """Give back what a backlog needed."""
+        self._db.release()
+        release_memory(self._folder)
 
     def close(self) -> None:
         """Let go of the vectors; another process may then write them."""

@@ -7,8 +7,6 @@ each goes on from its checkpoint.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import gc
 import threading
 import time
@@ -22,6 +20,7 @@ from myna.db.engine import Database, open_database
 from myna.db.posts import get_parents, last_seq, store_id
 from myna.errors import DatabaseError, StorageError
 from myna.index.ahead import ReadAhead
+from myna.index.memory import release_memory
 from myna.index.text import TextWriter
 from myna.post import StoredPost
 from myna.safety.consent.ledger import adopt_policy
@@ -39,6 +38,8 @@ _COMMIT_SHARE = 1 / 8
 """Of the time, for the commits of a backlog: a short one is hardly seen."""
 _BACKLOG_STEPS = 10
 """More steps than this without a pause were a backlog."""
+_RELEASE_SECONDS = 30.0
+"""How often memory is given back while a backlog goes on."""
 _PURGED_POSTS = 500
 """Of purged accounts that are emptied between two batches, or that are told to the index anew with
 their authors' consent: writers wait about 20 ms for it."""
@@ -54,6 +55,7 @@ class Follower:
 
     def __init__(self, db: Database, folder: Path) -> None:
         self._db = db
+        self._folder = folder
         with db.begin() as conn:
             self._writer = TextWriter(folder, str(store_id(conn)))
             last = last_seq(conn)
@@ -126,6 +128,11 @@ class Follower:
         many = self._read - self._writer.begun >= _COMMIT_CHANGES
         return many or waited >= min(pause, _BACKLOG_SECONDS)
 
+    def release(self) -> None:
+        """Give back what a backlog needed."""
+        self._db.release()
+        release_memory(self._folder)
+
     def close(self) -> None:
         """Let go of the index; another process may then write it."""
         self._ahead.close()
@@ -134,6 +141,8 @@ class Follower:
 
 class _Steps(Protocol):
     def step(self) -> bool: ...
+
+    def release(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -145,13 +154,16 @@ def follow(open_follower: Callable[[], _Steps], stop: threading.Event, name: str
         follower = None
         try:
             follower = open_follower()
-            steps = 0
+            steps, released = 0, time.monotonic()
             while not stop.is_set():
                 if follower.step():
                     wait, steps = 0.5, steps + 1
+                    if time.monotonic() - released > _RELEASE_SECONDS:
+                        follower.release()
+                        released = time.monotonic()
                     continue
                 if steps > _BACKLOG_STEPS:
-                    release_memory()
+                    follower.release()
                 steps = 0
                 stop.wait(POLL_SECONDS)
         except (DatabaseError, StorageError) as error:
@@ -161,12 +173,6 @@ def follow(open_follower: Callable[[], _Steps], stop: threading.Event, name: str
         finally:
             if follower is not None:
                 follower.close()
-
-
-def release_memory() -> None:
-    """Give the system back what a backlog needed: a third of the process. (glibc keeps it.)"""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def spare_collector() -> None:

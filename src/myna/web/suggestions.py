@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from myna.answer.allowed import is_withheld, quotable
+from myna.answer.find import find
 from myna.answer.gather import gather
 from myna.answer.quote import best_quotation
-from myna.answer.support import ANSWERABLE, confidence
 from myna.db.engine import Database
 from myna.db.posts import get_posts
 from myna.db.questions import latest_questions
@@ -33,7 +33,6 @@ CANDIDATES = 3_000
 """Latest questions of the store that are looked at."""
 TRIED = 40
 """Well-formed ones that are searched for, at most."""
-HITS = 10
 GOOD_FIT = 0.75
 """How well the best quotation must stand as an answer for a question to be worth asking."""
 HIGHEST_IDF = 7.5
@@ -125,11 +124,12 @@ class Suggestions:
 
     def _fit(self, question: str) -> float:
         """How well what Myna would quote answers a question; 0 where it would decline."""
-        hits = self._searcher.retrieve(question, limit=HITS).hits
-        if confidence(hits, question, self._searcher.idf) < ANSWERABLE:
+        found = find(self._searcher, question)
+        if not found.answerable:
             return 0.0
-        found = best_quotation(quotable(gather(self._db, hits)), question, self._searcher.idf)
-        return found.fit if found else 0.0
+        sources = quotable(gather(self._db, found.hits))
+        quoted = best_quotation(sources, question, self._searcher.idf)
+        return quoted.fit if quoted else 0.0
 
     def _rarest(self, question: str) -> float:
         return max(map(self._searcher.idf, content_terms(question)), default=HIGHEST_IDF + 1)

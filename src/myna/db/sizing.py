@@ -1,0 +1,33 @@
+"""How much memory the embedded PostgreSQL keeps pages in: as much as its data is worth."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+LEAST_MB = 32
+"""Enough for the demo network; each of PostgreSQL's processes seems to use what it has touched."""
+_SHARE_OF_DATA = 8
+_SHARE_OF_MEMORY = 8
+
+
+def shared_buffers(data_dir: Path, memory_bytes: int | None = None) -> str:
+    """The setting for a server that starts on ``data_dir``: an eighth of its data, at least 32 MB,
+    at most an eighth of the machine's memory. The system's own cache holds the rest."""
+    memory = psutil.virtual_memory().total if memory_bytes is None else memory_bytes
+    wanted = _size(data_dir / "base") // _SHARE_OF_DATA
+    megabytes = min(wanted, memory // _SHARE_OF_MEMORY) >> 20
+    return f"{max(megabytes, LEAST_MB)}MB"
+
+
+def _size(folder: Path) -> int:
+    """Bytes of all files in a folder; files that go while one looks do not count."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += (Path(path) / name).stat().st_size
+    return total
