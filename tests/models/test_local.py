@@ -244,3 +244,9 @@ def test_an_address_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     for text in ("", "{", json.dumps({"url": "x"})):
         (settings.run_dir / "model.json").write_text(text)
         assert read_address(settings) is None
+
+
+def test_where_the_model_is_missing_the_command_says_how_to_get_it(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, demo=False)
+    with pytest.raises(ModelFileError, match="myna models pull"), running_server(settings):
+        pass

@@ -88,6 +88,7 @@ def running_server(settings: Settings, *, limit_s: float = 60.0) -> Iterator[Add
     For commands and benchmarks that need the model without ``myna up``.
 
     Raises:
+        ModelFileError: the model's file is missing or not the pinned one.
         ModelNotReady: it did not get ready in ``limit_s``; its log says why.
     """
     if running := read_address(settings):
@@ -114,6 +115,7 @@ def running_server(settings: Settings, *, limit_s: float = 60.0) -> Iterator[Add
         limit = time.monotonic() + limit_s
         while (address := read_address(settings)) is None or address.pid != process.pid:
             if process.poll() is not None or time.monotonic() > limit:
+                verify_model(settings, model_in_use(settings))  # says it better, if it is that
                 raise ModelNotReady(f"The model server did not start. Its log: {log_path}")
             time.sleep(0.05)
         yield address
