@@ -18,6 +18,9 @@ COMMANDS = {
     "serve": "myna.cli.serve",
     "prepare": "myna.cli.prepare",
     "ingest": "myna.cli.ingest",
+    "connect": "myna.cli.connect",
+    "disconnect": "myna.cli.connect",
+    "networks": "myna.cli.networks",
     "search": "myna.cli.search",
     "trends": "myna.cli.trends",
     "ask": "myna.cli.ask",
@@ -58,7 +61,7 @@ def build_app(command: str | None = None) -> typer.Typer:
     ) -> None:
         del version
 
-    modules = [COMMANDS[command]] if command in COMMANDS else list(COMMANDS.values())
+    modules = [COMMANDS[command]] if command in COMMANDS else list(dict.fromkeys(COMMANDS.values()))
     for module in modules:
         importlib.import_module(module).register(app)
     return app

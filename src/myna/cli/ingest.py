@@ -104,7 +104,7 @@ def _run_live(settings: Settings) -> None:
     """The text index and every source that is configured, until SIGTERM or Ctrl-C."""
     if parent := os.environ.get("MYNA_PARENT"):
         stop_with_parent(int(parent))
-    roles = [Role.index]
+    roles = [Role.index, Role.feeds]
     if settings.demo and settings.demo_pace > 0:
         roles.append(Role.demo)
     run_roles(roles, settings)

@@ -25,6 +25,7 @@ class Role(Enum):
     embed = "embed"
     model = "model"
     demo = "demo"
+    feeds = "feeds"
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +38,8 @@ def serve(
         list[Role] | None,
         typer.Option(
             help="web (the default): the app and the API; index: the text index; embed: the "
-            "vectors; model: the local model server; demo: the replay of the demo network. "
+            "vectors; model: the local model server; demo: the replay of the demo network; feeds: "
+            "the connected networks. "
             "Several may share a process, but not with web."
         ),
     ] = None,
@@ -106,5 +108,10 @@ def _run(role: Role, settings: Settings, stop: threading.Event) -> None:
             from myna.feeds.demo import run_demo
 
             run_demo(settings, open_database(settings), stop)
+        case Role.feeds:
+            from myna.db.engine import open_database
+            from myna.feeds.connected import run_connected
+
+            run_connected(settings, open_database(settings), stop)
         case Role.web:
             raise AssertionError("uvicorn runs it")

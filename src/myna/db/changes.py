@@ -8,18 +8,18 @@ and authors, so it may read what is there, decide in Python, and write without c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
-from typing import NamedTuple
 
 import psycopg
 from psycopg.rows import TupleRow
 from sqlalchemy import Connection
 
 from myna.db.accounts import apply_account_events
-from myna.db.content import Content, clean_event, clean_text
+from myna.db.authors import Authors, apply_profiles
+from myna.db.content import Content, clean_event
 from myna.db.drafts import Applied, Draft, Key, draft_of, find_thread
 from myna.db.engagements import apply_engagements, forget_engagements
 from myna.db.engine import driver_of
@@ -30,7 +30,6 @@ from myna.post import (
     Author,
     Event,
     Kind,
-    Profile,
     State,
 )
 
@@ -57,45 +56,9 @@ def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) ->
     return applied
 
 
-def _apply_profiles(conn: Connection, events: Sequence[Event]) -> Applied:
-    """Write how accounts are called, also those that have posted nothing yet."""
-    told: dict[Key, Profile] = {}
-    for event in events:
-        content = clean_event(event)
-        assert isinstance(event.told, Profile)
-        key = (content.network, content.uri)
-        told[key] = _laid(told.get(key, Profile()), event.told)
-    batch = _Batch(conn)
-    batch.lock()
-    batch.load_authors(set(told))
-    authors: dict[Key, Author] = {}
-    for (network, id), profile in told.items():
-        before = batch.authors.get((network, id), _StoredAuthor(0, id, "", False, "live"))
-        if before.state != "purged":
-            authors[network, id] = Author(
-                network,
-                id,
-                profile.handle or before.handle,
-                before.name if profile.name is None else profile.name,
-                before.is_bot if profile.is_bot is None else profile.is_bot,
-            )
-    batch.save_authors(authors)
-    batch.write([], {})
-    return Applied(accounts=len(events))
-
-
-def _laid(before: Profile, over: Profile) -> Profile:
-    """What two tell together, the later one first; texts as PostgreSQL takes them."""
-    return Profile(
-        before.handle if over.handle is None else clean_text(over.handle),
-        before.name if over.name is None else clean_text(over.name),
-        before.is_bot if over.is_bot is None else over.is_bot,
-    )
-
-
 _PROFILES, _RULES = frozenset({Kind.PROFILE}), frozenset({Kind.RULE})
 _AFTER_POSTS = {
-    _PROFILES: _apply_profiles,
+    _PROFILES: apply_profiles,
     ENGAGEMENT_KINDS: apply_engagements,
     _RULES: apply_rules,
 }
@@ -133,21 +96,11 @@ def _apply_posts(conn: Connection, events: Sequence[Event], *, now: datetime) ->
     for draft in new:
         draft.thread = find_thread(draft.key, fresh, known)
     batch.move_threads(draft for draft in new if draft.thread != draft.key[1])
-    batch.write(changed, batch.save_authors(authors))
+    batch.authors.seq = batch.seq
+    ids = batch.authors.save(authors)
+    batch.seq = batch.authors.seq
+    batch.write(changed, ids)
     return applied
-
-
-class _StoredAuthor(NamedTuple):
-    id: int
-    handle: str
-    name: str
-    is_bot: bool
-    state: str
-
-    def differs(self, author: Author) -> bool:
-        """Whether the network tells something else now; without a handle it tells nothing."""
-        told = (author.handle, author.name, author.is_bot)
-        return bool(author.handle) and told != (self.handle, self.name, self.is_bot)
 
 
 @dataclass(slots=True)
@@ -155,10 +108,10 @@ class _Batch:
     """The statements of one ``apply_events``, on the driver's connection: COPY needs it."""
 
     conn: Connection
-    now: datetime = datetime.min
+    now: datetime
     seq: int = 0
     keep_after: datetime | None = None
-    authors: dict[Key, _StoredAuthor] = field(default_factory=dict)
+    authors: Authors = field(init=False)
     pg: psycopg.Connection[TupleRow] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -171,10 +124,11 @@ class _Batch:
         ).fetchone()
         assert row is not None
         self.seq, self.keep_after = row
+        self.authors = Authors(self.pg, self.seq)
 
     def load(self, contents: Sequence[Content]) -> dict[Key, Draft]:
         """Read what the store has of the events' posts, parents, authors."""
-        self.load_authors({(one.network, one.post.author.id) for one in contents if one.post})
+        self.authors.load({(one.network, one.post.author.id) for one in contents if one.post})
         keys = {(content.network, content.uri) for content in contents}
         keys |= {
             (content.network, content.post.reply_to)
@@ -202,23 +156,11 @@ class _Batch:
             for network, uri, id, state, revision, fingerprint, thread in rows
         }
 
-    def load_authors(self, keys: Collection[Key]) -> None:
-        """Read what the store has of these authors."""
-        rows = self.pg.execute(
-            """
-            select a.network, a.author, a.id, a.handle, a.name, a.is_bot, a.state
-            from unnest(%s::text[], %s::text[]) as k(network, author)
-            join authors a on a.network = k.network and a.author = k.author
-            """,
-            (list(map(_first, keys)), list(map(_second, keys))),
-        )
-        self.authors = {(row[0], row[1]): _StoredAuthor(*row[2:]) for row in rows}
-
     def is_purged(self, content: Content) -> bool:
         """Whether this is a post of an account that was deleted."""
         if content.post is None:
             return False
-        author = self.authors.get((content.network, content.post.author.id))
+        author = self.authors.stored.get((content.network, content.post.author.id))
         return author is not None and author.state == "purged"
 
     def is_past(self, content: Content) -> bool:
@@ -247,82 +189,6 @@ class _Batch:
                 [uri for (_, uri), _ in moves],
                 [thread for _, thread in moves],
             ),
-        ).rowcount
-
-    def save_authors(self, authors: Mapping[Key, Author]) -> dict[Key, int]:
-        """Insert or update; the posts of an author with a new handle change with it."""
-        if not authors:
-            return {}
-        stored = self.authors
-        ids = {key: row.id for key, row in stored.items()}
-        fresh = [(key, author) for key, author in authors.items() if key not in stored]
-        changed = [
-            (ids[key], author)
-            for key, author in authors.items()
-            if key in stored and stored[key].differs(author)
-        ]
-        if fresh:
-            rows = self.pg.execute(
-                """
-                insert into authors (network, author, handle, name, is_bot, refused)
-                select k.*, coalesce(c.effective, p.effective)
-                from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::bool[])
-                    as k(network, author, handle, name, is_bot)
-                cross join consent_policy p
-                left join consents c on c.network = k.network and c.author = k.author
-                returning network, author, id
-                """,
-                (
-                    [network for (network, _), _ in fresh],
-                    [id for (_, id), _ in fresh],
-                    [author.handle or author.id for _, author in fresh],
-                    [author.name for _, author in fresh],
-                    [author.is_bot for _, author in fresh],
-                ),
-            )
-            ids |= {(network, author): id for network, author, id in rows}
-        if changed:
-            self._update_authors(changed)
-            before = {row.id: row for row in stored.values()}
-            self._move_posts(
-                [
-                    id
-                    for id, author in changed
-                    if (author.handle, author.is_bot) != (before[id].handle, before[id].is_bot)
-                ]
-            )
-        return ids
-
-    def _update_authors(self, changed: Sequence[tuple[int, Author]]) -> None:
-        self.pg.execute(
-            """
-            update authors set handle = v.handle, name = v.name, is_bot = v.is_bot
-            from unnest(%s::bigint[], %s::text[], %s::text[], %s::bool[])
-                as v(id, handle, name, is_bot)
-            where authors.id = v.id
-            """,
-            (
-                [id for id, _ in changed],
-                [author.handle for _, author in changed],
-                [author.name for _, author in changed],
-                [author.is_bot for _, author in changed],
-            ),
-        )
-
-    def _move_posts(self, authors: Sequence[int]) -> None:
-        """Give the authors' posts new numbers: followers keep handles and bots with them."""
-        if not authors:
-            return
-        self.seq += self.pg.execute(
-            """
-            update posts set seq = %s + v.n
-            from (
-                select id, row_number() over (order by id) as n
-                from posts where author_id = any(%s)
-            ) v
-            where posts.id = v.id
-            """,
-            (self.seq, list(authors)),
         ).rowcount
 
     def write(self, drafts: Sequence[Draft], author_ids: Mapping[Key, int]) -> None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken
-
 from myna.errors import ConfigurationError, StorageError
 
 FILE = "secrets.key"
@@ -29,6 +27,8 @@ class Vault:
         Raises:
             StorageError: the key cannot be written. ConfigurationError: it is not usable.
         """
+        from cryptography.fernet import Fernet  # 8 MB: only where there are secrets
+
         return Fernet(self._key(make=True)).encrypt(secret)
 
     def open(self, sealed: bytes) -> bytes:
@@ -37,6 +37,8 @@ class Vault:
         Raises:
             ConfigurationError: the key is missing, or is not the one that it was sealed with.
         """
+        from cryptography.fernet import Fernet, InvalidToken
+
         try:
             return Fernet(self._key(make=False)).decrypt(sealed)
         except InvalidToken:
@@ -46,6 +48,8 @@ class Vault:
             ) from None
 
     def _key(self, *, make: bool) -> bytes:
+        from cryptography.fernet import Fernet
+
         try:
             if make and not self.path.exists():
                 self._make()
@@ -75,6 +79,8 @@ class Vault:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_name(f"{FILE}.{os.getpid()}")
         try:
+            from cryptography.fernet import Fernet
+
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(Fernet.generate_key() + b"\n")

@@ -1,0 +1,156 @@
+"""Bluesky as a kind of network: what connecting asks for and checks, and what runs then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.sync.client import connect
+
+from myna.db.connections import Connected, Secret
+from myna.db.networks import Network as KnownNetwork
+from myna.errors import InvalidRequest, SourceError
+from myna.feeds.bluesky.place import Target, targets_of, time_of
+from myna.feeds.bluesky.server import Server
+from myna.feeds.bluesky.stream import OPEN_SECONDS, Side, Stream
+from myna.feeds.ingest import run_live
+from myna.feeds.line import check_network
+from myna.feeds.networks import Checked, OnState, Question, Worker
+
+STREAM = "wss://jetstream2.us-east.bsky.network"
+FALLBACKS = (
+    "wss://jetstream1.us-west.bsky.network wss://bsky.network/xrpc/com.atproto.sync.subscribeRepos"
+)
+APPVIEW = "https://public.api.bsky.app"
+PLC = "https://plc.directory"
+SERVICE = "https://bsky.social"
+LONGEST_HOURS = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Bluesky:
+    """See ``feeds.networks.Network``."""
+
+    kind: str = "bluesky"
+    title: str = "Bluesky"
+    questions: Sequence[Question] = (
+        Question(
+            "stream",
+            "Stream to read: wss://HOST of a Jetstream, or a relay's or PDS's subscribeRepos",
+            default=STREAM,
+        ),
+        Question(
+            "fallbacks",
+            "Streams to go on with while the first is away, with spaces between; - for none",
+            default=FALLBACKS,
+        ),
+        Question("hours", "Hours back to begin at, where it is a Jetstream", default="0"),
+        Question("handle", "Handle of Myna's own account; empty to read without one", default=""),
+        Question("service", "Server of that account", default=SERVICE, needs="handle"),
+        Question(
+            "password",
+            "App password of that account (Settings, Privacy and security, App passwords)",
+            secret=True,
+            needs="handle",
+        ),
+        Question("appview", "AppView that tells handles and names; - for none", default=APPVIEW),
+        Question("plc", "Directory of accounts", default=PLC),
+        Question("name", "Name of the network in Myna", default="bluesky"),
+    )
+
+    def check(self, answers: Mapping[str, str], secret: Secret) -> Checked:
+        """See ``Network.check``: open the stream, log in where there is an account."""
+        name = check_network(answers["name"])
+        settings: dict[str, Any] = {
+            "stream": answers["stream"],
+            "fallbacks": [one for one in answers["fallbacks"].split() if one != "-"],
+            "appview": _address(answers["appview"], "appview"),
+            "plc": _address(answers["plc"], "plc"),
+            "hours": _hours(answers["hours"]),
+        }
+        for address in settings["fallbacks"]:
+            targets_of(address)
+        seen = _reach(targets_of(answers["stream"]))
+        summary = f"{seen.host} streams ({seen.protocol})"
+        if answers.get("handle"):
+            service = _address(answers["service"], "service")
+            session = Server(service).log_in(
+                answers["handle"].removeprefix("@"), secret.reveal("password") or ""
+            )
+            settings |= {"service": service, "handle": session.handle, "did": session.did}
+            summary += f"; logged in as @{session.handle}"
+        known = KnownNetwork(name, self.title, home_url="https://bsky.app")
+        return Checked(name, settings, secret, known, summary)
+
+    def workers(self, connection: Connected, secret: Secret) -> Sequence[Worker]:
+        """See ``Network.workers``."""
+        del secret
+        settings = connection.settings
+        addresses = [settings["stream"], *settings["fallbacks"]]
+        hours = settings.get("hours") or 0
+        stream = Stream(
+            connection.name,
+            [target for address in addresses for target in targets_of(address)],
+            begin=connection.connected_at - timedelta(hours=hours) if hours else None,
+            side=Side(),
+        )
+
+        def follow(db: Any, stop: Any, on_state: OnState) -> None:
+            run_live(db, stream, stop, on_state)
+
+        return [Worker("stream", follow, (stream.name,))]
+
+    def time_of(self, cursor: str) -> datetime | None:
+        """See ``Network.time_of``."""
+        return time_of(cursor)
+
+
+BLUESKY = Bluesky()
+
+
+def _reach(targets: Sequence[Target]) -> Target:
+    """The first way to read a stream that the host speaks.
+
+    Raises:
+        SourceError: it is away, or speaks none.
+    """
+    status = 0
+    for target in targets:
+        try:
+            with connect(
+                target.url,
+                compression=None,
+                open_timeout=OPEN_SECONDS,
+                close_timeout=1,
+                legacy=True,
+            ):
+                return target
+        except InvalidStatus as error:
+            status = error.response.status_code
+        except (OSError, WebSocketException):
+            raise SourceError(
+                f"{target.host} cannot be reached. See that this machine reaches it, or name "
+                "another stream with --stream."
+            ) from None
+    raise SourceError(
+        f"{targets[0].host} does not stream (status {status}). Name another one with --stream."
+    )
+
+
+def _address(value: str, name: str) -> str:
+    if value in {"", "-"}:
+        return ""
+    parts = urlsplit(value)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.username is not None:
+        raise InvalidRequest(f"--{name} must begin with https:// and name a server.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _hours(value: str) -> int:
+    if not value.isdecimal() or int(value) > LONGEST_HOURS:
+        raise InvalidRequest(f"--hours must be a whole number from 0 to {LONGEST_HOURS}.")
+    return int(value)
