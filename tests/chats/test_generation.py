@@ -54,7 +54,7 @@ async def test_an_answer_is_logged_and_saved_whole() -> None:
     progress = generation.draft.progress()
     assert progress.spans == ({"kind": "citation", "start": 0, "end": 20, "numbers": [1]},)
     assert progress.usage == {"prompt_tokens": 50, "completion_tokens": 4}
-    assert generation.draft.numbered == {1: 1}
+    assert [(one.number, one.post_id) for one in generation.grounds] == [(1, 1)]
 
 
 async def test_quick_pieces_are_joined_and_a_pause_lets_them_go() -> None:

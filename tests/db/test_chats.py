@@ -8,8 +8,9 @@ from uuid import uuid4
 from myna.db import chats as store
 from myna.db.chats import Progress
 from myna.db.engine import Database
+from myna.db.grounds import POST, Ground, read_grounds, save_grounds
 from myna.db.posts import apply_events, find_post, get_posts
-from myna.post import Author, Event, Kind, Post
+from myna.post import Author, Event, Kind, Post, Use
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ASKED = Progress("done", text="How?", finished_at=NOW)
@@ -107,14 +108,15 @@ def test_sources_are_keys_so_a_deleted_post_has_no_text(db: Database) -> None:
         chat = store.create_chat(conn, "ada", "", NOW)
         message = store.add_message(conn, chat.id, None, "assistant", Progress(), now=NOW)
         assert message
-        store.save_sources(conn, message.id, {1: ids[1], 2: ids[0], 3: 999_999})
-        store.save_sources(conn, message.id, {1: ids[1], 2: ids[0]})
+        grounds = [Ground(1, POST, ids[1], 7), Ground(2, POST, ids[0], None, Use.TRAIN)]
+        save_grounds(conn, message.id, [*grounds, Ground(3, POST, 999_999, 0)])
+        save_grounds(conn, message.id, grounds)
         apply_events(conn, [Event(Kind.DELETE, "irc", "b")], now=NOW)
     with db.begin() as conn:
-        assert store.read_sources(conn, [message.id]) == {message.id: {1: ids[1], 2: ids[0]}}
+        assert read_grounds(conn, [message.id]) == {message.id: grounds}
         assert set(get_posts(conn, ids)) == {ids[0]}
         store.delete_chat(conn, "ada", chat.id)
-        assert store.read_sources(conn, [message.id]) == {}
+        assert read_grounds(conn, [message.id]) == {}
 
 
 def test_what_a_dead_process_left_running_is_interrupted(db: Database) -> None:

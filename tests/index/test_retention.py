@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from myna.db.chats import Progress, add_message, create_chat, save_sources
+from myna.db.chats import Progress, add_message, create_chat
+from myna.db.grounds import POST, Ground, save_grounds
 from myna.db.posts import apply_events, last_seq
 from myna.db.retention import expire_posts, keep_after, measure_posts
 from myna.index.locks import rows_stay
@@ -95,7 +96,7 @@ def test_a_cited_post_keeps_an_empty_row_until_the_chat_goes(posts: World) -> No
         chat = create_chat(conn, "viewer", "", NOW)
         message = add_message(conn, chat.id, None, "assistant", Progress(), now=NOW)
         assert message is not None
-        save_sources(conn, message.id, {1: cited.id})
+        save_grounds(conn, message.id, [Ground(1, POST, cited.id, None)])
     apply_horizon(posts.db, OLD, GO)
     posts.follow()
     assert remove_expired(posts.db, posts.folder, GO) == 9

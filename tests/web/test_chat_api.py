@@ -122,7 +122,8 @@ def test_the_whole_message_comes_when_its_events_are_gone(
     assert frame.kind == "message"
     assert frame.data["text"] == "Use the loop option."
     assert frame.data["sources"][0]["post"]["text"] == "Like this."
-    assert frame.data["spans"] == [{"kind": "citation", "start": 0, "end": 20, "numbers": [1]}]
+    [span] = frame.data["spans"]
+    assert (span["kind"], span["start"], span["end"], span["numbers"]) == ("citation", 0, 20, [1])
 
 
 def test_stop_ends_the_stream_of_every_reader(live: Live, client: httpx2.Client) -> None:

@@ -57,6 +57,13 @@ describe("advance", () => {
     expect(message).toEqual(whole);
   });
 
+  it("shows nothing of an answer whose post was withdrawn", () => {
+    const events: StreamEvent[] = [...EVENTS.slice(0, 7), { type: "withdrawn", numbers: [1] }];
+    const progress = events.reduce(advance, begin(makeMessage()));
+    expect(progress.withdrawn).toBe(true);
+    expect(progress.message).toMatchObject({ text: "", spans: [] });
+  });
+
   it("knows the last event", () => {
     expect(EVENTS.filter(isLast).map((event) => event.type)).toEqual(["done"]);
     expect(isLast({ type: "error", code: "x", message: "" })).toBe(true);

@@ -61,10 +61,28 @@ describe("withSources", () => {
         { number: 2, post: makePost(), parent: null },
       ],
     });
-    const words = { heading: "Sources:", unsupported: "no source" };
+    const words = {
+      heading: "Sources:",
+      unsupported: "no source",
+      removed: dictionaries.en.removed,
+    };
     expect(withSources(message, "http://127.0.0.1:8080", words)).toBe(
       "🐦 Use apt.[2] Or not.[no source]\n\nSources:\n" +
         "[2] ann, 2008-04-24: “Use apt.” http://127.0.0.1:8080/p/net/2008%2F1",
+    );
+  });
+
+  it("says in the reader's language what was removed", () => {
+    const message = makeMessage({
+      text: "🐦 [gone]. Yes.",
+      spans: [
+        { kind: "removed", start: 2, end: 8, numbers: [1], reason: "deleted" },
+        { kind: "citation", start: 10, end: 14, numbers: [2] },
+      ],
+    });
+    const words = { heading: "", unsupported: "", removed: dictionaries.fr.removed };
+    expect(withSources(message, "http://127.0.0.1:8080", words)).toBe(
+      `🐦 ${dictionaries.fr.removed.deleted}. Yes.[2]`,
     );
   });
 });

@@ -17,6 +17,7 @@ from anyio import to_thread
 
 from myna.answer.allowed import quotable, readable
 from myna.answer.events import (
+    OWN,
     AnswerEvent,
     Citation,
     Done,
@@ -68,8 +69,6 @@ anywhere."""
 LEAST_NEW_WORDS = 2
 """What a small model's sentence must say beyond the question, to be more than filling."""
 GAP = "\n\n"
-OWN = "myna"
-"""Recorded as the model where no words of a model are shown."""
 UNUSED = Usage(0, 0)
 
 

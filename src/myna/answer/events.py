@@ -12,6 +12,8 @@ from typing import Literal
 
 from myna.post import StoredPost
 
+OWN = "myna"
+"""Recorded as the model where no words of a model are shown."""
 Stage = Literal["searching", "reading", "writing"]
 Outcome = Literal["answered", "declined", "small_talk"]
 
@@ -82,7 +84,9 @@ class Unsupported:
     end: int
 
 
-NoticeCode = Literal["no_evidence", "nearest_posts", "truncated", "repeated", "search_note"]
+NoticeCode = Literal[
+    "no_evidence", "nearest_posts", "truncated", "repeated", "search_note", "withdrawn"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,8 @@ class Notice:
     ``no_evidence``: nothing good enough was found. ``nearest_posts``: the sources are only the
     nearest posts. ``truncated``: the answer was cut at its longest. ``repeated``: the model began
     to repeat itself and was stopped. ``search_note``: something in the question was read
-    differently from what the asker may expect (an unknown search operator).
+    differently from what the asker may expect (an unknown search operator). ``withdrawn``: a post
+    was withdrawn while it was read, and the answer was ended.
     """
 
     code: NoticeCode

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from myna.answer.events import (
+    OWN,
     AnswerEvent,
     Citation,
     Done,
@@ -16,7 +18,10 @@ from myna.answer.events import (
     Unsupported,
     Usage,
 )
+from myna.chats.redaction import redact, rests_on_parent
 from myna.db.chats import Progress
+from myna.db.content import text_digest
+from myna.db.grounds import PARENT, POST, Ground, Reason
 
 
 class Draft:
@@ -31,6 +36,10 @@ class Draft:
         self.characters = 0
         self.usage: dict[str, int] = {}
         self.left_out = 0
+        self.given: list[Ground] = []
+        """All posts that it was given, and what these reply to."""
+        self.gone: Mapping[int, Reason] = {}
+        """Sources that were withdrawn while it was written, and why: nothing rests on them."""
         self._text: list[str] = []
         self._spans: list[dict[str, object]] = []
         self._notices: list[dict[str, str]] = []
@@ -43,6 +52,7 @@ class Draft:
                 self.characters += len(delta)
             case Sources(posts=posts):
                 self.sources = posts
+                self.given = [ground for source in posts for ground in _grounds(source)]
             case LeftOut(posts=posts):
                 self.left_out = posts
             case Citation(start=start, end=end, numbers=numbers):
@@ -67,13 +77,25 @@ class Draft:
         """The answer so far."""
         return "".join(self._text)
 
-    @property
-    def numbered(self) -> dict[int, int]:
-        """Shown number → post id."""
-        return {source.number: source.post.id for source in self.sources}
+    def grounds(self) -> list[Ground]:
+        """What it rests on. What a source replies to counts where a model has read it, or where
+        its words are quoted."""
+        if not self.done or self.done.model != OWN:
+            return self.given
+        above = {one.number: one.parent.post.text for one in self.sources if one.parent}
+        text = self.text
+        return [
+            ground
+            for ground in self.given
+            if ground.part == POST
+            or rests_on_parent(text, self._spans, ground.number, above[ground.number])
+        ]
 
     def progress(self) -> Progress:
-        """A copy for the store; later events do not change it."""
+        """A copy for the store and for those who look; later events do not change it."""
+        return redact(self._progress(), self.gone)
+
+    def _progress(self) -> Progress:
         return Progress(
             state=self.state,
             outcome=self.done.outcome if self.done else None,
@@ -90,3 +112,10 @@ class Draft:
 
     def _span(self, kind: str, start: int, end: int, numbers: tuple[int, ...]) -> None:
         self._spans.append({"kind": kind, "start": start, "end": end, "numbers": list(numbers)})
+
+
+def _grounds(source: Source) -> Iterator[Ground]:
+    for part, stored in ((POST, source.post), (PARENT, source.parent)):
+        if stored is not None:
+            digest = text_digest(stored.post.text)
+            yield Ground(source.number, part, stored.id, digest, stored.refused)

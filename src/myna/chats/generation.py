@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from uuid import UUID
 
 from myna.answer.events import AnswerEvent, Done, Notice, Text
 from myna.chats.draft import Draft
-from myna.chats.log import EventLog, Failed, Finished
+from myna.chats.log import EventLog, Failed, Finished, Withdrawn
+from myna.db.grounds import Ground, Reason
 from myna.errors import ModelError, MynaError
 from myna.telemetry import get_logger
 
@@ -31,6 +32,8 @@ STOP_S = 5.0
 """How long a stop waits for the model's stream to close and the store to be told."""
 SAVE_AGAIN_S = (0.2, 0.5, 1, 2, 5, 10, 20, 30, 60)
 """Pauses between the attempts to save a finished answer while the store is away."""
+
+WITHDRAWN = "A post that this answer was reading was withdrawn by its author. Ask again."
 
 Save = Callable[[Draft], Awaitable[bool]]
 """Writes a draft; False when the message is no longer there. Raises MynaError."""
@@ -58,6 +61,8 @@ class Generation:
         """Seconds from the start to the first word; None before it."""
         self.fault: BaseException | None = None
         """What made it fail."""
+        self.grounds: list[Ground] = []
+        """What it rests on, once it has ended; until then it is what it was given."""
         self.unsaved = save is not None
         """Whether the store knows less of the ended answer than this object does."""
         self._events = events
@@ -90,6 +95,16 @@ class Generation:
         with suppress(TimeoutError):
             async with asyncio.timeout(STOP_S):
                 await self._ended.wait()
+
+    def withdraw(self, gone: Mapping[int, Reason]) -> None:
+        """Sources (shown number → why) may not be used any more. The model has read them: so a
+        running answer is ended, and what rests on them is gone from it."""
+        self.draft.gone = {**self.draft.gone, **gone}
+        self._fresh = True
+        if self.running:
+            self.draft.take(Notice("withdrawn", WITHDRAWN))
+            self.log.append(Withdrawn(tuple(sorted(gone))))
+            self.cancel("interrupted")
 
     async def _read(self) -> None:
         async with asyncio.timeout(LIMIT_S), aclosing(self._events) as events:
@@ -160,6 +175,7 @@ class Generation:
     def _conclude(self) -> None:
         """Turn how the reader ended into the draft's state."""
         self._flush()
+        self.grounds = self.draft.grounds()
         self._fresh = True
         if self._reader.cancelled() or self._cancelled:
             self.draft.end(self._end_state)

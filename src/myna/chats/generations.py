@@ -83,10 +83,18 @@ class Generations:
         return generation
 
     def find(self, message_id: UUID) -> Generation | None:
-        """The running or recently ended answer of this message."""
+        """The running or recently ended answer of this message; an ended one of which something
+        was taken out is read from the store alone."""
         self._forget()
         kept = self._ended.get(message_id)
+        if kept and kept[1].draft.gone:
+            kept = None
         return self._running.get(message_id) or (kept[1] if kept else None)
+
+    def watched(self) -> list[Generation]:
+        """All answers in memory that were given posts."""
+        kept = (one for _, one in self._ended.values())
+        return [one for one in (*self._running.values(), *kept) if one.draft.sources]
 
     def is_running(self, message_id: UUID) -> bool:
         """Whether the answer of this message is being written."""

@@ -33,7 +33,15 @@ class Failed:
     message: str
 
 
-LogEvent = AnswerEvent | Finished | Failed
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A post that the answer was given may not be used any more: the answer ends here, and what
+    was told of it is not to be shown. ``numbers`` are those of its sources that are concerned."""
+
+    numbers: tuple[int, ...]
+
+
+LogEvent = AnswerEvent | Withdrawn | Finished | Failed
 
 
 @dataclass(frozen=True, slots=True)

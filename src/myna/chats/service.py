@@ -18,13 +18,16 @@ from anyio import to_thread
 from sqlalchemy import Connection
 
 from myna.answer.events import AnswerEvent, Source, Turn
+from myna.chats.changes import Changes
 from myna.chats.draft import Draft
 from myna.chats.generation import Generation
 from myna.chats.generations import Generations
+from myna.chats.living import LivingAnswers
 from myna.chats.shown import ShownMessage, ShownSource, Snapshot, show, show_sources
 from myna.db import chats as store
 from myna.db.chats import Chat, Message, Progress
 from myna.db.engine import Database
+from myna.db.grounds import save_grounds
 from myna.errors import Conflict, InvalidRequest, NotFound
 from myna.telemetry import get_logger
 
@@ -57,6 +60,8 @@ class ChatService:
         self._db = db
         self._answers = answers
         self.generations = generations
+        self.changes = Changes()
+        self.living = LivingAnswers(db, generations, self.changes)
 
     async def recover(self) -> None:
         """Mark as interrupted what an earlier process left half written. Call once, at start."""
@@ -163,6 +168,8 @@ class ChatService:
 
     async def close(self) -> None:
         """End all answers; what is written so far is saved as interrupted."""
+        await self.living.close()
+        self.changes.close()
         await self.generations.close()
 
     async def _run(self, work: Callable[..., T], *args: object) -> T:
@@ -193,12 +200,12 @@ class ChatService:
         return replace(shown, message=replace(message, progress=progress))
 
     async def _save(self, message_id: UUID, draft: Draft) -> bool:
-        progress, numbered = draft.progress(), draft.numbered
+        progress, grounds = draft.progress(), draft.grounds()
 
         def save(conn: Connection) -> bool:
             if not store.save_progress(conn, message_id, progress):
                 return False
-            store.save_sources(conn, message_id, numbered)
+            save_grounds(conn, message_id, grounds)
             return True
 
         return await self._run(save)

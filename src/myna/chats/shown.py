@@ -13,7 +13,9 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from myna.chats.draft import Draft
-from myna.db.chats import Message, Progress, read_sources
+from myna.chats.redaction import losses, reasons, redact
+from myna.db.chats import Message, Progress
+from myna.db.grounds import POST, Ground, read_grounds, read_present
 from myna.db.posts import get_parents, get_posts
 from myna.post import StoredPost
 
@@ -41,33 +43,38 @@ class Snapshot:
     """What memory knows of an answer that the store does not have yet."""
 
     progress: Progress
-    numbered: Mapping[int, int]
+    grounds: Sequence[Ground]
     scores: Mapping[int, float]
 
     @classmethod
     def of(cls, draft: Draft) -> Snapshot:
         """A copy that may cross threads."""
         scores = {source.number: source.score for source in draft.sources}
-        return cls(draft.progress(), draft.numbered, scores)
+        return cls(draft.progress(), draft.grounds(), scores)
 
 
 def show(
     conn: Connection, messages: Sequence[Message], newer: Mapping[UUID, Snapshot]
 ) -> list[ShownMessage]:
-    """Messages with their sources; ``newer`` wins over the rows."""
-    numbered: dict[UUID, Mapping[int, int]] = {
-        **read_sources(conn, [one.id for one in messages]),
-        **{one.id: newer[one.id].numbered for one in messages if one.id in newer},
+    """Messages with their sources; ``newer`` wins over the rows. What rests on a post that may not
+    be used at this moment is left out, whether or not it was taken out of the rows by now."""
+    grounds: dict[UUID, Sequence[Ground]] = {
+        **read_grounds(conn, [one.id for one in messages]),
+        **{one.id: newer[one.id].grounds for one in messages if one.id in newer},
     }
-    posts, parents = _read_posts(conn, {id for ids in numbered.values() for id in ids.values()})
+    everything = [ground for found in grounds.values() for ground in found]
+    present = read_present(conn, {ground.post_id for ground in everything})
+    posts, parents = _read_posts(conn, {one.post_id for one in everything if one.part == POST})
     shown: list[ShownMessage] = []
     for message in messages:
         snapshot = newer.get(message.id)
-        if snapshot:
-            message = replace(message, progress=snapshot.progress)  # noqa: PLW2901
+        mine = grounds.get(message.id, ())
+        gone = reasons(losses(mine, present))
+        progress = redact(snapshot.progress if snapshot else message.progress, gone)
         scores = snapshot.scores if snapshot else {}
-        sources = _sources(numbered.get(message.id, {}), scores, posts, parents)
-        shown.append(ShownMessage(message, sources))
+        numbered = {one.number: one.post_id for one in mine if one.part == POST}
+        sources = _sources(numbered, scores, posts, parents)
+        shown.append(ShownMessage(replace(message, progress=progress), sources))
     return shown
 
 

@@ -1,8 +1,8 @@
 """Chats and their messages: one row a message, a tree by ``parent_id``.
 
 Every read of a chat or a message is scoped by its viewer (SHA-256 of the viewer's cookie); what
-belongs to somebody else looks like something that does not exist. Sources are stored as keys of
-posts and are read back through the store, so a post deleted since has no text here.
+belongs to somebody else looks like something that does not exist. What answers rest on is in
+``grounds``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Row, delete, func, insert, literal, select, text, update
 
-from myna.db.tables import answer_sources, chats, messages, posts
+from myna.db.tables import chats, messages
 
 Role = Literal["user", "assistant"]
 
@@ -43,7 +43,8 @@ class Progress:
     """answered, declined or small_talk; None until it is known."""
     text: str = ""
     spans: Sequence[Mapping[str, Any]] = ()
-    """``{"kind": "citation" | "unsupported", "start", "end", "numbers"}``, in code points."""
+    """``{"kind": "citation" | "unsupported" | "removed", "start", "end", "numbers"}``, in code
+    points; one that is removed has a ``reason``, too."""
     notices: Sequence[Mapping[str, str]] = ()
     usage: Mapping[str, int] = field(default_factory=dict)
     error: Mapping[str, str] | None = None
@@ -220,34 +221,21 @@ def save_progress(conn: Connection, message_id: UUID, progress: Progress) -> boo
     return conn.execute(saved).rowcount > 0
 
 
-def save_sources(conn: Connection, message_id: UUID, numbered: Mapping[int, int]) -> None:
-    """Write which posts an answer was given (shown number → post id), instead of those before.
-
-    A post that was purged from the store in the meantime is left out.
-    """
-    conn.execute(delete(answer_sources).where(answer_sources.c.message_id == message_id))
-    there = select(posts.c.id).where(posts.c.id.in_(numbered.values()))
-    kept = set(conn.execute(there.with_for_update(read=True, key_share=True)).scalars())
-    rows = [
-        {"message_id": message_id, "number": number, "post_id": post_id}
-        for number, post_id in numbered.items()
-        if post_id in kept
-    ]
-    if rows:
-        conn.execute(insert(answer_sources), rows)
+def lock_message(conn: Connection, message_id: UUID) -> Message | None:
+    """A message of whatever viewer; until the caller's transaction ends nobody else changes it."""
+    row = conn.execute(
+        select(messages).where(messages.c.id == message_id).with_for_update()
+    ).one_or_none()
+    return _message(row) if row else None
 
 
-def read_sources(conn: Connection, message_ids: Sequence[UUID]) -> dict[UUID, dict[int, int]]:
-    """Message id → (shown number → post id), in order of the numbers."""
-    found: dict[UUID, dict[int, int]] = {}
-    rows = conn.execute(
-        select(answer_sources)
-        .where(answer_sources.c.message_id.in_(message_ids))
-        .order_by(answer_sources.c.message_id, answer_sources.c.number)
+def rewrite_message(conn: Connection, message_id: UUID, progress: Progress) -> None:
+    """Write another text and its spans, whatever state the message is in."""
+    conn.execute(
+        update(messages)
+        .where(messages.c.id == message_id)
+        .values(text=progress.text, spans=list(progress.spans))
     )
-    for row in rows:
-        found.setdefault(row.message_id, {})[row.number] = row.post_id
-    return found
 
 
 def interrupt_running(conn: Connection, now: datetime) -> int:

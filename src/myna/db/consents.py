@@ -274,13 +274,13 @@ def save_consents(conn: Connection, rows: Sequence[ConsentRow], now: datetime) -
 
 def _spread(conn: Connection, wanted: LiteralString, values: Mapping[str, Any]) -> None:
     """Write what is refused into the authors' rows; ``wanted`` selects their ids and that. What the
-    index and the vectors bear (retrieve and embed: 5) is then carried to the posts."""
+    index, the vectors or an answer bear (all but training: 23) is then carried to the posts."""
     pg = driver_of(conn)
     changed = pg.execute(
         f"""
         with wanted as ({wanted}), changed as (
             update authors set refused = w.refused,
-                marked_to = case when (authors.refused # w.refused) & 5 <> 0
+                marked_to = case when (authors.refused # w.refused) & 23 <> 0
                     then 0 else authors.marked_to end
             from wanted w where authors.id = w.id and authors.refused <> w.refused
             returning marked_to

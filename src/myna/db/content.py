@@ -163,6 +163,12 @@ def _bounded(time: datetime) -> datetime:
         return _EARLIEST if time.year == 1 else _LATEST
 
 
+def text_digest(text: str) -> int:
+    """64 bits that tell texts apart."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
 def _fingerprint(post: Post, raw: str) -> int:
     parts = (
         post.author.id,

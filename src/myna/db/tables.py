@@ -7,14 +7,12 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Double,
     ForeignKey,
     Identity,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -24,17 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
-
-Instant = DateTime(timezone=True)
+from myna.db import consent_tables  # noqa: F401  (of the same metadata)
+from myna.db.metadata import Instant, metadata
 
 networks = Table(
     "networks",
@@ -284,108 +273,37 @@ messages = Table(
 )
 Index("ix_messages_chat_id", messages.c.chat_id, messages.c.position)
 Index("ix_messages_parent_id", messages.c.parent_id)
+Index(
+    "ix_messages_finished_at",
+    messages.c.finished_at,
+    postgresql_where=text("role = 'assistant'"),
+)
 
 answer_sources = Table(
     "answer_sources",
     metadata,
     Column("message_id", Uuid, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True, comment="as shown, from 1"),
+    Column(
+        "part",
+        SmallInteger,
+        primary_key=True,
+        server_default="0",
+        comment="0: the post, 1: what it replies to",
+    ),
     Column("post_id", BigInteger, ForeignKey("posts.id"), nullable=False),
-    comment="which posts an answer was given; read back through the store, so deletions hold",
-)
-Index("ix_answer_sources_post_id", answer_sources.c.post_id)
-
-consent_policy = Table(
-    "consent_policy",
-    metadata,
-    Column("singleton", Boolean, primary_key=True, server_default=text("true")),
+    Column(
+        "digest",
+        BigInteger,
+        comment="of its words as they were read",
+    ),
     Column(
         "refused",
         SmallInteger,
         nullable=False,
-        server_default="8",
-        comment="uses that are not allowed where nobody says anything",
+        server_default="0",
+        comment="what its author did not allow then",
     ),
-    Column(
-        "effective",
-        SmallInteger,
-        nullable=False,
-        server_default="8",
-        comment="and what follows from them",
-    ),
-    Column(
-        "names",
-        ARRAY(Text),
-        nullable=False,
-        server_default="{}",
-        comment="DIDs and domains that members may mean this Myna by",
-    ),
-    Column("version", BigInteger, nullable=False, server_default="0"),
-    CheckConstraint("singleton", name="one_row"),
-    comment="the operator's default; version counts the changes of all consents",
+    comment="which posts an answer was given; read back through the store, so deletions hold",
 )
-
-consent_signals = Table(
-    "consent_signals",
-    metadata,
-    Column("network", Text, primary_key=True),
-    Column("author", Text, primary_key=True),
-    Column("form", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("scope", Text, nullable=False),
-    Column("target", Text, nullable=False, server_default=""),
-    Column("says", JSONB, nullable=False, comment="[use, yes or no, why] each"),
-    Column("revision", Text, nullable=False, server_default=""),
-    Column("at", Instant, nullable=False),
-    comment="what networks say of the use of an author's posts; nothing of it: no row",
-)
-Index(
-    "ix_consent_signals_entity",
-    consent_signals.c.network,
-    consent_signals.c.author,
-    postgresql_where=text("scope = 'entity'"),
-)
-
-consent_choices = Table(
-    "consent_choices",
-    metadata,
-    Column("network", Text, primary_key=True),
-    Column("author", Text, primary_key=True),
-    Column("use", SmallInteger, primary_key=True),
-    Column("word", Text, nullable=False),
-    Column("by", Text, nullable=False, comment="member, or the operator for the member"),
-    Column("at", Instant, nullable=False),
-    CheckConstraint("word in ('yes', 'no')", name="word"),
-    CheckConstraint("by in ('member', 'operator')", name="by"),
-)
-
-consents = Table(
-    "consents",
-    metadata,
-    Column("network", Text, primary_key=True),
-    Column("author", Text, primary_key=True),
-    Column("refused", SmallInteger, nullable=False, comment="uses with a no"),
-    Column("allowed", SmallInteger, nullable=False, comment="uses with a yes"),
-    Column("effective", SmallInteger, nullable=False, comment="refused in the end"),
-    Column("rulings", JSONB, nullable=False, comment="use: [yes or no, by whom, why]"),
-    Column("version", BigInteger, nullable=False),
-    Column("changed_at", Instant, nullable=False),
-    comment="what counts, of authors of whom anything was said",
-)
-
-consent_log = Table(
-    "consent_log",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("network", Text, nullable=False),
-    Column("author", Text, nullable=False),
-    Column("use", SmallInteger, nullable=False),
-    Column("word", Text, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("why", Text, nullable=False, server_default=""),
-    Column("version", BigInteger, nullable=False),
-    Column("at", Instant, nullable=False),
-    CheckConstraint("word in ('yes', 'no', 'unsaid')", name="word"),
-    comment="who changed which consent when",
-)
-Index("ix_consent_log_network_author", consent_log.c.network, consent_log.c.author)
+Index("ix_answer_sources_post_id", answer_sources.c.post_id)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from myna.chats.service import MOST_QUESTION_CHARACTERS, MOST_TITLE_CHARACTERS
 from myna.web.parts import Ready
-from myna.web.sse import EventStream, frame, frames
+from myna.web.sse import KEEP_ALIVE_S, EventStream, change_frames, frame, frames
 from myna.web.viewer import COOKIE, Viewer, set_viewer
 from myna.web.views import (
     ChatsView,
@@ -154,7 +154,8 @@ async def follow(
     a lost connection nor a second reader changes the answer. Each has `id`, `event` and JSON
     `data`: `status {stage}`, `sources {sources}`, `left_out {posts}`, `text {delta}`, `citation {start, end,
     numbers}`, `unsupported {start, end}`, `notice {code, text}`, `usage {prompt_tokens,
-    completion_tokens}`, and as the last one `done {outcome, model, prompt_version, state}` or
+    completion_tokens}`, `withdrawn {numbers}` (a post was withdrawn while it was read: what was told
+    so far is not to be shown, and the answer ends), and as the last one `done {outcome, model, prompt_version, state}` or
     `error {code, message}`. Text that a late reader missed comes in one piece. When the events are
     no longer in memory, one `message` event holds the whole message, and the stream ends."""
     number = _number(last_event_id)
@@ -169,6 +170,24 @@ async def follow(
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store"},
     )
+
+
+@router.get(
+    "/changes",
+    status_code=200,
+    response_class=EventStream,
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        "4XX": ERROR_AS_JSON,
+        "5XX": ERROR_AS_JSON,
+    },
+)
+async def follow_changes(parts: Ready, viewer: Viewer) -> Response:
+    """What changes in the viewer's chats after they were read, as server-sent events: `ready {}`
+    at the start, then `changed {chat_id, message_id}` for each answer from which something was
+    removed, since a post that it rests on was deleted, edited or withdrawn. Both ids are null where
+    it may be any."""
+    return EventStream(change_frames(parts.chats.changes.follow(viewer, KEEP_ALIVE_S)))
 
 
 def _number(last_event_id: str | None) -> int | None:

@@ -18,9 +18,9 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
 from myna.answer.events import Text
-from myna.chats.generation import Generation
+from myna.chats.generation import WITHDRAWN, Generation
 from myna.chats.log import Failed, Finished
-from myna.errors import MynaError
+from myna.errors import Conflict, MynaError
 from myna.web.bound import Bound
 from myna.web.completion import MODEL, CompletionBody, UnknownModel, read_conversation
 from myna.web.errors import describe, error_body
@@ -146,6 +146,8 @@ async def _chunks(generation: Generation, reply: Reply, usage: bool) -> AsyncIte
 
 def _fault(generation: Generation) -> BaseException | None:
     """Why the answer is not whole, if it is not."""
+    if generation.draft.gone:
+        return Conflict(WITHDRAWN)
     if generation.draft.state == "interrupted":
         return Unavailable("Myna is being restarted. Ask again in a moment.")
     return generation.fault

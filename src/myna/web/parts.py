@@ -127,6 +127,8 @@ class Wiring:
         sys.setswitchinterval(SWITCH_S)
         if self._parts is None:
             self._opening = asyncio.create_task(self._open(), name="open the parts")
+        else:
+            self._parts.chats.living.start()
 
     async def end_answers(self) -> None:
         """End all answers and start no more; what is written so far is saved."""
@@ -149,6 +151,7 @@ class Wiring:
                 join = await to_thread.run_sync(open_parts, self.settings)
                 parts = join()
                 await parts.chats.recover()
+                parts.chats.living.start()
                 gc.collect()
                 gc.freeze()  # what is loaded now stays: later collections need not stop to look
                 self._parts = parts

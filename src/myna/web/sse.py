@@ -20,7 +20,8 @@ from myna.answer.events import (
     Unsupported,
     Usage,
 )
-from myna.chats.log import EventLog, Failed, Finished, LogEvent
+from myna.chats.changes import Changed
+from myna.chats.log import EventLog, Failed, Finished, LogEvent, Withdrawn
 from myna.chats.shown import ShownSource
 from myna.web.views import SourcesView, source_view
 
@@ -40,6 +41,7 @@ KINDS: dict[type[LogEvent], str] = {
     Unsupported: "unsupported",
     Notice: "notice",
     Usage: "usage",
+    Withdrawn: "withdrawn",
     Finished: "done",
     Failed: "error",
 }
@@ -87,6 +89,13 @@ async def frames(log: EventLog, last_id: int, refresh: Refresh) -> AsyncIterator
             else:
                 parts.append(frame(KINDS[type(event)], msgspec.json.encode(event), entry.id))
         yield b"".join(parts) or KEEP_ALIVE
+
+
+async def change_frames(changes: AsyncIterator[Changed | None]) -> AsyncIterator[bytes]:
+    """The frames of what changes in a viewer's chats."""
+    yield RECONNECT + frame("ready", b"{}")
+    async for changed in changes:
+        yield KEEP_ALIVE if changed is None else frame("changed", msgspec.json.encode(changed))
 
 
 def sources_json(sources: Sequence[Source | ShownSource]) -> bytes:

@@ -79,12 +79,16 @@ class SourcesView(BaseModel):
 
 
 class SpanView(BaseModel):
-    """A part of an answer's text: supported by the numbered posts, or by none of them."""
+    """A part of an answer's text: supported by the numbered posts, by none of them, or a mark in the
+    place of what was removed with its posts."""
 
-    kind: Literal["citation", "unsupported"]
+    kind: Literal["citation", "unsupported", "removed"]
     start: int
     end: int
     numbers: list[int]
+    reason: Literal["deleted", "withdrawn", "edited", "expired", "hidden"] | None = Field(
+        default=None, description="Why it was removed."
+    )
 
 
 class NoticeView(BaseModel):

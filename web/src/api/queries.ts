@@ -30,6 +30,7 @@ export const keys = {
   status: ["status"] as const,
   chats: ["chats"] as const,
   chat: (id: string) => ["chat", id] as const,
+  anyChat: ["chat"] as const,
 };
 
 export const useConfig = () =>

@@ -43,11 +43,15 @@ export interface Source {
   score?: number;
 }
 
+export type RemovedReason = "deleted" | "withdrawn" | "edited" | "expired" | "hidden";
+
 export interface Span {
-  kind: "citation" | "unsupported";
+  kind: "citation" | "unsupported" | "removed";
   start: number;
   end: number;
   numbers: number[];
+  /** Of what was removed with its posts: why. */
+  reason?: RemovedReason | null;
 }
 
 export interface Notice {
@@ -182,6 +186,7 @@ export type StreamEvent =
   | { type: "citation"; start: number; end: number; numbers: number[] }
   | { type: "unsupported"; start: number; end: number }
   | { type: "notice"; code: string; text: string }
+  | { type: "withdrawn"; numbers: number[] }
   | { type: "usage"; prompt_tokens: number; completion_tokens: number }
   | {
       type: "done";

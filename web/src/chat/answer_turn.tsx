@@ -63,8 +63,9 @@ export function AnswerTurn({ turn, latest, onChoose, onRegenerate }: Props) {
 const SAID_BY_DECLINING = new Set(["no_evidence", "nearest_posts"]);
 
 function noticesToShow({ outcome, notices }: Message): Notice[] {
-  if (outcome !== "declined") return notices;
-  return notices.filter((notice) => !SAID_BY_DECLINING.has(notice.code));
+  return notices.filter(
+    ({ code }) => code !== "withdrawn" && !(outcome === "declined" && SAID_BY_DECLINING.has(code)),
+  );
 }
 
 /** What happens now, until the words say it themselves. */
@@ -98,6 +99,7 @@ function Ending({ message, onRetry }: { message: Message; onRetry: () => void })
   if (message.state === "stopped") return <p className="text-sm text-muted">{answer.stopped}</p>;
   if (message.state !== "failed" && message.state !== "interrupted") return null;
   const failed = message.state === "failed";
+  const withdrawn = message.notices.some(({ code }) => code === "withdrawn");
   return (
     <div
       role="alert"
@@ -105,7 +107,11 @@ function Ending({ message, onRetry }: { message: Message; onRetry: () => void })
     >
       <Icon name="warning" className={`size-5 ${failed ? "text-danger" : "text-muted"}`} />
       <span className="min-w-40 flex-1">
-        {failed ? `${answer.failed} ${message.error?.message ?? ""}` : answer.interrupted}
+        {failed
+          ? `${answer.failed} ${message.error?.message ?? ""}`
+          : withdrawn
+            ? answer.withdrawn
+            : answer.interrupted}
       </span>
       <Button icon="again" onClick={onRetry}>
         {answer.retry}
@@ -121,6 +127,7 @@ function CopyButton({ message }: { message: Message }) {
       const text = withSources(message, location.origin, {
         heading: t.answer.sourcesHeading,
         unsupported: t.sources.unsupported,
+        removed: t.removed,
       });
       await navigator.clipboard.writeText(text);
       toast(t.answer.copied);

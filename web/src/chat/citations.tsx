@@ -26,7 +26,12 @@ function SpanPiece({ index, children }: { index: number; children?: ReactNode })
   const { spans, id } = useContext(CitedContext);
   // A span is lit while the card of one of its numbers is open.
   const lit = useIsPeeking(`${id} ${index} `);
-  if (spans[index]?.kind === "unsupported") {
+  const t = useText();
+  const span = spans[index];
+  if (span?.kind === "removed") {
+    return <span className="span-removed">{t.removed[span.reason ?? "deleted"]}</span>;
+  }
+  if (span?.kind === "unsupported") {
     return <span className="span-unsupported">{children}</span>;
   }
   return <span className={`span-cited ${lit ? "span-lit" : ""}`}>{children}</span>;
@@ -35,7 +40,7 @@ function SpanPiece({ index, children }: { index: number; children?: ReactNode })
 function SpanEnd({ index }: { index: number }) {
   const { spans } = useContext(CitedContext);
   const span = spans[index];
-  if (!span) return null;
+  if (!span || span.kind === "removed") return null;
   if (span.kind === "unsupported") return <Unsupported index={index} />;
   return span.numbers.map((number) => <Chip key={number} number={number} index={index} />);
 }

@@ -8,6 +8,8 @@ export interface Progress {
   stage: Stage | null;
   /** False while the line to the server is broken. */
   connected: boolean;
+  /** Whether a post was withdrawn while it was read: the server has what is left of the answer. */
+  withdrawn?: boolean;
 }
 
 /** The message as the first event finds it: the stream tells everything from the start. */
@@ -38,6 +40,8 @@ export function advance(progress: Progress, event: StreamEvent): Progress {
       const notice = { code: event.code, text: event.text };
       return { ...progress, message: { ...message, notices: [...message.notices, notice] } };
     }
+    case "withdrawn":
+      return { ...progress, withdrawn: true, message: { ...message, text: "", spans: [] } };
     case "usage": {
       const { prompt_tokens, completion_tokens } = event;
       return { ...progress, message: { ...message, usage: { prompt_tokens, completion_tokens } } };

@@ -90,6 +90,9 @@ function follow(message: Message): Follower {
     .finally(() => {
       if (follower.abort.signal.aborted) return;
       settle(follower.progress.message);
+      if (follower.progress.withdrawn) {
+        void queryClient.invalidateQueries({ queryKey: keys.chat(message.chat_id) });
+      }
       // Not at once: until the cache has told everybody, the last state is shown from here.
       setTimeout(() => finish(message.id, follower), SETTLED_MS);
     });

@@ -92,6 +92,8 @@ export const en = {
       n > 0 ? `Answer finished, ${count(n, "source", "sources")}.` : "Answer finished.",
     stopped: "You stopped this answer.",
     interrupted: "This answer was interrupted when Myna stopped. Ask again to get a whole one.",
+    withdrawn:
+      "A post that this answer was reading was withdrawn by its author, so it was ended. Ask again.",
     failed: "The answer could not be written.",
     notSent: "The question could not be sent.",
     retry: "Try again",
@@ -128,6 +130,15 @@ export const en = {
     unsupportedText:
       "None of the posts that were found says this. It may be wrong: do not rely on it.",
     unsupportedLabel: "No source: why?",
+  },
+
+  /** In the place of what rested on a post. */
+  removed: {
+    deleted: "[removed: the author deleted the post]",
+    withdrawn: "[removed: the author does not allow this use any more]",
+    edited: "[removed: the author changed the post]",
+    expired: "[removed: the post is not kept any more]",
+    hidden: "[removed: the post cannot be seen now]",
   },
 
   post: {

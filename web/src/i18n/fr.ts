@@ -97,6 +97,8 @@ export const fr: Dictionary = {
     stopped: "Vous avez arrêté cette réponse.",
     interrupted:
       "Cette réponse a été interrompue par l’arrêt de Myna. Redemandez pour l’avoir entière.",
+    withdrawn:
+      "Un message que cette réponse lisait a été retiré par son auteur : elle a été arrêtée. Posez la question à nouveau.",
     failed: "La réponse n’a pas pu être écrite.",
     notSent: "La question n’a pas pu être envoyée.",
     retry: "Réessayer",
@@ -133,6 +135,14 @@ export const fr: Dictionary = {
     unsupportedText:
       "Aucun des messages trouvés ne dit cela. C’est peut-être faux : ne vous y fiez pas.",
     unsupportedLabel: "Sans source : pourquoi ?",
+  },
+
+  removed: {
+    deleted: "[retiré : l’auteur a supprimé le message]",
+    withdrawn: "[retiré : l’auteur n’autorise plus cet usage]",
+    edited: "[retiré : l’auteur a modifié le message]",
+    expired: "[retiré : le message n’est plus conservé]",
+    hidden: "[retiré : le message n’est pas visible actuellement]",
   },
 
   post: {

@@ -6,6 +6,7 @@ import { useChat, useConfig } from "../api/queries.ts";
 import type { Message } from "../api/types.ts";
 import { ask, stop } from "../chat/actions.ts";
 import { stageText } from "../chat/answer_turn.tsx";
+import { useChanges } from "../chat/changes.ts";
 import { Composer } from "../chat/composer.tsx";
 import { useProgress } from "../chat/streams.ts";
 import { Transcript } from "../chat/transcript.tsx";
@@ -43,6 +44,7 @@ export function ChatPage({ id }: { id: string | null }) {
     if (running) stop(running).catch((error: Error) => toast(error.message, true));
   };
   useEscape(onStop);
+  useChanges(id !== null);
 
   const empty = id === null;
   if (!empty && chat.isError && !chat.data) {

@@ -1,12 +1,13 @@
 /** An answer as plain text: what "copy" puts on the clipboard. */
 
-import type { Message, Source } from "../api/types.ts";
+import type { Message, RemovedReason, Source } from "../api/types.ts";
 import { rangesToUtf16 } from "./offsets.ts";
 
 /** Words for the copy, in the reader's language. */
 export interface CopyWords {
   heading: string;
   unsupported: string;
+  removed: Record<RemovedReason, string>;
 }
 
 /** The answer with [n] after each cited span, a word after each unsupported one, and the cited
@@ -17,6 +18,11 @@ export function withSources(message: Message, origin: string, words: CopyWords):
   let at = 0;
   const cited = new Set<number>();
   for (const span of spans) {
+    if (span.kind === "removed") {
+      text += message.text.slice(at, span.start) + words.removed[span.reason ?? "deleted"];
+      at = span.end;
+      continue;
+    }
     const marks = span.kind === "citation" ? span.numbers : [words.unsupported];
     text += message.text.slice(at, span.end) + marks.map((mark) => `[${mark}]`).join("");
     at = span.end;
