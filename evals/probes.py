@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ PROBE_S = 0.5
 """Between two posts that are looked for."""
 POLL_S = 0.02
 """Between two searches for one: so much too late it may be seen."""
+NEWS_S = 0.1
+"""A commit is looked at for so long; what it has not brought does not come before the next."""
 GIVE_UP_S = 30.0
 _DELETED_AFTER = 24
 """Probes after which one is deleted: twelve seconds. Were it deleted before it is found, it would
@@ -86,12 +89,20 @@ class Feeder:
         self.events += 1
 
 
+def commit_of(settings: Settings) -> int:
+    """What changes with each commit of the text index."""
+    with suppress(OSError):
+        return (settings.index_dir / "text.json").stat().st_mtime_ns
+    return 0
+
+
 def look(settings: Settings, probes: Any, times: Any) -> None:
     """The searcher's process: look for each probe until it is found, or gone."""
     db = open_database(settings, migrate=False)
     searcher = Searcher(db, settings.index_dir, embedder=None)
     waiting: list[tuple[str, int, float]] = []
     open_ended = True
+    seen, news_until = 0, 0.0
     while open_ended or waiting:
         while open_ended and not (probes.empty() and waiting):
             told = probes.get()
@@ -99,8 +110,13 @@ def look(settings: Settings, probes: Any, times: Any) -> None:
                 open_ended = False
                 break
             waiting.append(told)
+        if (commit := commit_of(settings)) != seen:
+            seen, news_until = commit, time.monotonic() + NEWS_S
+        news = time.monotonic() < news_until
         for told in list(waiting):
             what, number, since = told
+            if what == "found" and not news and time.monotonic() - since <= GIVE_UP_S:
+                continue
             found = bool(searcher.search(word_of(number), limit=1).hits)
             took = time.monotonic() - since
             if found == (what == "found") or took > GIVE_UP_S:

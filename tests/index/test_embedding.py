@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from myna.errors import ModelFileError
-from myna.index import embedding
+from myna.index import embedding, generation
 from myna.index.checkpoint import load_checkpoint
 from myna.index.embed import Embedder
-from myna.index.embedding import PURGE, EmbedFollower, purge_vectors
+from myna.index.embedding import EmbedFollower
+from myna.index.purge_vectors import PURGE, purge_vectors
 from myna.index.search import Searcher
 from myna.index.vectors import Kind, PostVectors, VectorReader
 from myna.index.vectors.log import HEADER_BYTES
@@ -63,7 +64,7 @@ def run(world: World, embedder: Embedder, **options: object) -> None:
 
 
 def test_the_newest_posts_have_vectors_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "_EMBED_CHANGES", 4)
+    monkeypatch.setattr(generation, "_EMBED_CHANGES", 4)
     world.add(
         *(make_post(str(n), f"post about subject number {n}") for n in range(20)), index=False
     )
@@ -83,8 +84,8 @@ def test_the_newest_posts_have_vectors_first(world: World, monkeypatch: pytest.M
 
 
 def test_of_what_waits_the_noted_come_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedding, "_EMBED_CHANGES", 4)
-    monkeypatch.setattr(embedding, "_ENGAGED_AHEAD", 30)
+    monkeypatch.setattr(generation, "_EMBED_CHANGES", 4)
+    monkeypatch.setattr(generation, "_ENGAGED_AHEAD", 30)
     posts = [make_post(str(n), f"post about subject number {n}") for n in range(40)]
     posts[20] = make_post("20", "many people like this post", likes=5)
     posts[5] = make_post("5", "liked but too old to be looked for", likes=5)
@@ -177,7 +178,7 @@ def test_a_torn_log_is_mended_without_starting_over(world: World) -> None:
 def test_another_embedder_takes_over_when_it_has_come_as_far(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding, "_EMBED_CHANGES", 4)
+    monkeypatch.setattr(generation, "_EMBED_CHANGES", 4)
     world.add(*(make_post(str(n), f"post number {n} about disks") for n in range(20)), index=False)
     old, new = Fake("old"), Fake("new", dimensions=16)
     run(world, old)
@@ -241,3 +242,21 @@ def test_the_reader_of_an_empty_folder_has_nothing(tmp_path: Path) -> None:
     assert view.posts == 0
     assert view.scan(np.ones(4, np.float32), 5) == []
     assert PostVectors(1, 1).kinds == ()
+
+
+def test_vectors_wait_while_the_words_are_far_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add(*(make_post(str(n), f"post number {n} about disks") for n in range(8)))
+    world.add(*(make_post(str(n), f"post number {n} about it") for n in range(8, 16)), index=False)
+    monkeypatch.setattr(embedding, "_MOST_BEHIND", 4)
+    fake = Fake()
+    one = follower(world, fake, gives_way=True)
+    try:
+        assert not one.step()
+        assert fake.embedded == []
+        world.follow(vectors=False)
+        one.catch_up()
+        assert len(fake.embedded) >= 16
+    finally:
+        one.close()

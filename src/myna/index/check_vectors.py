@@ -17,7 +17,7 @@ from myna.db.posts import get_parents, get_posts
 from myna.errors import StorageError
 from myna.index.check import RANGE_IDS, Comparison, Progress
 from myna.index.checkpoint import Checkpoint, load_checkpoint
-from myna.index.embedding import digest_of
+from myna.index.generation import digest_of
 from myna.index.meaning import SERVING
 from myna.index.passages import pieces
 from myna.index.vectors.directory import Directory

@@ -8,168 +8,44 @@ beside the old ones, which serve until the new ones have come as far.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
 import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from myna.db.engine import Database, open_database
 from myna.db.posts import (
-    get_parents,
     last_seq,
-    read_changes,
-    read_engaged,
-    read_gone,
     store_id,
 )
-from myna.errors import ModelFileError, StorageError
-from myna.index.ahead import stale_replies
+from myna.errors import ModelFileError
 from myna.index.checkpoint import (
     Checkpoint,
-    Spans,
-    add_span,
     covered,
-    gaps,
     load_checkpoint,
-    newest_gap,
-    save_checkpoint,
 )
 from myna.index.embed import Embedder, open_embedder, vectors_version
 from myna.index.follow import follow
-from myna.index.locks import is_locked, lock_folder
+from myna.index.generation import Generation, bury
+from myna.index.locks import lock_folder
 from myna.index.meaning import NEXT, SERVING
 from myna.index.memory import release_memory
-from myna.index.passages import pieces
-from myna.index.vectors import Kind, PostVectors, VectorStore
-from myna.index.vectors.manifest import load_manifest
-from myna.post import State, StoredPost, Use
+from myna.index.purge_vectors import PURGE
 from myna.settings import Settings
 from myna.telemetry import get_logger
 
-PURGE = "purge-vectors"
-"""While this file is there, the embed process rewrites what has anything deleted in it."""
-UNSEEN = Use.RETRIEVE | Use.EMBED
-"""An author who refuses one of these has no vectors."""
-_EMBED_CHANGES = 64
-_ENGAGED_AHEAD = 2_048
-"""So many of the newest changes that wait are looked through for posts that people took note of."""
+_MOST_BEHIND = 20_000
+"""Changes that may wait for the text index before vectors wait for it: a few seconds of a rush."""
 _MAINTAIN_SECONDS = 1.0
 _HOUR_SECONDS = 3600.0
-_PURGE_WAIT_SECONDS = 600.0
-_PURGE_POLL_SECONDS = 0.1
 ANEW = "vectors.anew"
 """In the index folder: asks the follower to make all vectors anew; gone when the new ones serve."""
 _log = get_logger("index")
-
-
-class Generation:
-    """The vectors of one embedder, and how far they have come. One thread owns it."""
-
-    def __init__(self, file: Path, checkpoint: Checkpoint, embedder: Embedder) -> None:
-        self._file = file
-        self._embedder = embedder
-        self.checkpoint = checkpoint
-        self.store = VectorStore(file.parent / checkpoint.generation, embedder.dimensions)
-        self._engaged: Spans = ()
-        if self.store.lost or self.store.appended < checkpoint.records:
-            self._begin_again()
-        save_checkpoint(file, self.checkpoint)
-
-    def step(self, conn: Connection, last: int, *, after: int = 0) -> bool:
-        """Embed changes behind number ``after`` that have no vectors yet, the newest first; whether
-        there were any.
-
-        Raises:
-            DatabaseError, StorageError, ModelFileError.
-        """
-        if self.store.lost:
-            self._begin_again()
-        done = self.checkpoint.done
-        gap = newest_gap(done, last, _EMBED_CHANGES)
-        if gap is None or gap[1] <= after:
-            return False
-        if self._step_engaged(conn, last, after, gap):
-            return True
-        start, end = max(gap[0], after), gap[1]
-        changes = [post for post in read_changes(conn, start, end - start) if post.seq <= end]
-        stale = [post for post in stale_replies(conn, changes) if self._has(post.seq)]
-        self._embed(conn, [*changes, *stale])
-        self._save(add_span(done, start, end))
-        return True
-
-    def _step_engaged(
-        self, conn: Connection, last: int, after: int, newest: tuple[int, int]
-    ) -> bool:
-        """Where much waits, first those of the newest that people took note of."""
-        looked = self._engaged
-        for start, end in self.checkpoint.done:
-            looked = add_span(looked, start, end)
-        gap = newest_gap(looked, last, _ENGAGED_AHEAD)
-        if gap is None:
-            return False
-        start, end = max(gap[0], after, newest[1] - _ENGAGED_AHEAD), gap[1]
-        if end - start <= _EMBED_CHANGES:
-            return False
-        posts = read_engaged(conn, start, end, _EMBED_CHANGES)
-        if len(posts) == _EMBED_CHANGES:
-            start = posts[-1].seq - 1
-        self._engaged = add_span(self._engaged, start, end)
-        self._embed(conn, posts)
-        return bool(posts)
-
-    def _embed(self, conn: Connection, posts: Sequence[StoredPost]) -> None:
-        parents = get_parents(conn, posts)
-        made = (self._vectors(post, parents.get(post.id)) for post in posts)
-        self.store.append([vectors for vectors in made if vectors is not None])
-
-    def _vectors(self, post: StoredPost, parent: StoredPost | None) -> PostVectors | None:
-        """None where the latest vectors are of the same text: a like changes nothing here."""
-        if parent is not None and parent.refused & UNSEEN:
-            parent = None
-        live = post.state is State.LIVE and not post.refused & UNSEEN
-        wanted = pieces(post, parent) if live else ()
-        digest = digest_of(wanted)
-        latest = self.store.run(post.id)
-        if latest is not None and (latest["digest"], latest["count"]) == (digest, len(wanted)):
-            return None
-        posted = int(post.posted_at.timestamp())
-        if not wanted:
-            return PostVectors(post.id, post.seq, posted=posted)
-        kinds = tuple(kind for kind, _ in wanted)
-        vectors = self._embedder.embed([text for _, text in wanted])
-        return PostVectors(post.id, post.seq, kinds, vectors, posted, digest)
-
-    def _has(self, seq: int) -> bool:
-        return any(after < seq <= to for after, to in self.checkpoint.done)
-
-    def _begin_again(self) -> None:
-        """Go through all changes once more: what has its vectors is passed over."""
-        _log.warning("some vectors were damaged and are made again")
-        self._engaged = ()
-        self._save(())
-        self.store.forget_loss()
-
-    def _save(self, done: Spans) -> None:
-        self.checkpoint = replace(self.checkpoint, done=done, records=self.store.appended)
-        save_checkpoint(self._file, self.checkpoint)
-
-    def move(self, file: Path) -> None:
-        """Keep the checkpoint under another name from now on; what it named before is let go."""
-        save_checkpoint(file, self.checkpoint)
-        self._file.unlink(missing_ok=True)
-        self._file = file
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self.store.close()
 
 
 class EmbedFollower:
@@ -183,13 +59,16 @@ class EmbedFollower:
         *,
         setting: str = "",
         purge_hours: float = 24.0,
+        gives_way: bool = False,
         open_other: Callable[[str], Embedder] = open_embedder,
     ) -> None:
         """``setting`` is what ``embedder`` was opened from; ``open_other`` opens the one that the
-        vectors were made with before. With ``purge_hours`` 0 nothing is purged of itself."""
+        vectors were made with before. With ``purge_hours`` 0 nothing is purged of itself. One that
+        ``gives_way`` waits while the words are far behind."""
         self._db = db
         self._folder = folder
         self._purge_seconds = purge_hours * _HOUR_SECONDS if purge_hours else math.inf
+        self._gives_way = gives_way
         self._maintain_at = 0.0
         self._purged_up_to: float | None = None
         """Since when a purge is asked for: what died before goes at once."""
@@ -265,6 +144,8 @@ class EmbedFollower:
             self._maintain()
         with self._db.begin() as conn:
             last = last_seq(conn)
+            if self._gives_way and self._words_behind(last) > _MOST_BEHIND:
+                return False
             if self._next is None:
                 return self._serving.step(conn, last)
             if self._serving.step(conn, last, after=self._news):
@@ -272,6 +153,10 @@ class EmbedFollower:
             stepped = self._next.step(conn, last)
         self._swap_when_ready()
         return stepped
+
+    def _words_behind(self, last: int) -> int:
+        text = load_checkpoint(self._folder / "text.json")
+        return last - text.seq if text and text.store_id == self._fresh.store_id else 0
 
     def _swap_when_ready(self) -> None:
         new = self._next
@@ -325,71 +210,6 @@ class EmbedFollower:
         os.close(self._lock)
 
 
-def digest_of(wanted: Sequence[tuple[Kind, str]]) -> int:
-    """Tells texts apart; 0 for none."""
-    if not wanted:
-        return 0
-    digest = hashlib.blake2b(digest_size=8)
-    for kind, text in wanted:
-        digest.update(b"%d" % kind)
-        digest.update(text.encode("utf-8", "surrogatepass"))
-        digest.update(b"\0")
-    return int.from_bytes(digest.digest(), "little") or 1
-
-
-def bury(conn: Connection, store: VectorStore, checkpoint: Checkpoint) -> None:
-    """Take out the posts whose deletion is among the changes that have not been followed yet."""
-    gone = [
-        PostVectors(post, seq)
-        for after, to in gaps(checkpoint.done, last_seq(conn))
-        for post, seq in read_gone(conn, after, to)
-        if (run := store.run(post)) is not None and run["count"]
-    ]
-    store.append(gone)
-
-
-def purge_vectors(db: Database, folder: Path) -> None:
-    """Rewrite all files with vectors of deleted or edited posts, and wait for it: after that they
-    are nowhere on the disk. The running embed process does so where there is one.
-
-    Raises:
-        StorageError: the disk is full, or the embed process does not come on.
-    """
-    if not (folder / SERVING).exists():
-        return
-    limit = time.monotonic() + _PURGE_WAIT_SECONDS
-    wanted = folder / PURGE
-    wanted.touch()
-    while wanted.exists():
-        if not is_locked(folder, "vectors"):
-            _purge_here(db, folder)
-            wanted.unlink(missing_ok=True)
-        elif time.monotonic() > limit:
-            raise StorageError(
-                "The embed process does not come on. See its log, or stop Myna and try again."
-            )
-        time.sleep(_PURGE_POLL_SECONDS)
-
-
-def _purge_here(db: Database, folder: Path) -> None:
-    lock = lock_folder(folder, "vectors")
-    try:
-        for name in (SERVING, NEXT):
-            checkpoint = load_checkpoint(folder / name)
-            manifest = load_manifest(folder / checkpoint.generation) if checkpoint else None
-            if checkpoint is None or manifest is None:
-                continue
-            store = VectorStore(folder / checkpoint.generation, manifest.dimensions)
-            try:
-                with db.begin() as conn:
-                    bury(conn, store, checkpoint)
-                store.compact()
-            finally:
-                store.close()
-    finally:
-        os.close(lock)
-
-
 def run_embedder(settings: Settings, stop: threading.Event) -> None:
     """The role that makes vectors, with what processor time others leave: until ``stop``."""
     yield_processor()
@@ -403,6 +223,7 @@ def run_embedder(settings: Settings, stop: threading.Event) -> None:
                 embedder,
                 setting=settings.embedder,
                 purge_hours=settings.purge_hours,
+                gives_way=True,
             ),
             stop,
             "vectors",

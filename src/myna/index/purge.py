@@ -19,8 +19,8 @@ from myna.db.engine import Database
 from myna.db.posts import last_seq
 from myna.db.purge import StorePurge, has_deleted, purge_store
 from myna.index.checkpoint import load_checkpoint
-from myna.index.embedding import purge_vectors
 from myna.index.mend import wait_for_text
+from myna.index.purge_vectors import purge_vectors
 from myna.index.rebuild import rebuild_text
 
 PURGED = "purged.json"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 
 import tantivy
 
@@ -20,7 +21,7 @@ from myna.index.traits import addresses_of, hashtags_of, traits_of
 from myna.index.words import MAX_CHARACTERS, Words
 from myna.post import StoredPost, Use
 
-VERSION = f"6.{terms.VERSION}.{signatures.VERSION}"
+VERSION = f"7.{terms.VERSION}.{signatures.VERSION}"
 """Of fields, analysis and folding together: an index of another version is rebuilt."""
 
 RETRIEVE = "retrieve"
@@ -33,7 +34,9 @@ _ADDRESSED = re.compile(r"\s*@?([^\s:,@]{2,40}):(?=\s)")
 def build_schema() -> tantivy.Schema:
     """The fields. ``refused`` is "retrieve" for posts that must not be found: a search leaves them
     out and can say how many they are. ``id``, ``seq`` and ``account`` are those of the store; times are in milliseconds; ``origin`` is that of
-    ``origins``, ``person`` and ``subject`` are those of ``subjects``."""
+    ``origins``, ``person`` and ``subject`` are those of ``subjects``, ``thread`` is that of
+    ``thread_number``. Spans of times and counts are looked up in their columns; entries of their
+    values would cost a tenth of the writing and merging."""
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field("id", indexed=True, fast=True)
     builder.add_unsigned_field("seq", fast=True)
@@ -48,16 +51,16 @@ def build_schema() -> tantivy.Schema:
         "tag",
         "domain",
         "channel",
-        "thread",
         "lang",
         "has",
         "refused",
     ):
         builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    builder.add_integer_field("posted_at", indexed=True, fast=True)
-    for name in ("likes", "reposts", "words", "origin"):
-        builder.add_unsigned_field(name, indexed=True, fast=True)
-    builder.add_unsigned_field("person", fast=True)
+    builder.add_unsigned_field("thread", indexed=True)
+    builder.add_unsigned_field("origin", indexed=True, fast=True)
+    builder.add_integer_field("posted_at", fast=True)
+    for name in ("likes", "reposts", "words", "person"):
+        builder.add_unsigned_field(name, fast=True)
     builder.add_text_field("subject", tokenizer_name="raw", index_option="basic", fast=True)
     return builder.build()
 
@@ -99,7 +102,7 @@ def document(
         add("channel", fold_channel(post.channel))
     if words.lang:
         add("lang", words.lang)
-    add("thread", stored.thread)
+    made.add_unsigned("thread", thread_number(stored.thread))
     made.add_integer("posted_at", int(stored.posted_at.timestamp() * 1000))
     own = own_number(stored)
     made.add_unsigned("origin", origin or own)
@@ -112,6 +115,12 @@ def document(
     made.add_unsigned("likes", post.likes)
     made.add_unsigned("reposts", post.reposts)
     return made
+
+
+def thread_number(thread: str) -> int:
+    """64 bits that stand for a thread: its address is long, and its own entry in the index."""
+    digest = blake2b(thread.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
 
 
 def _addressed(text: str, mentions: Sequence[str], above: Above | None) -> set[str]:
