@@ -133,7 +133,7 @@ def test_what_cannot_be_used_is_told_and_nothing_is_kept(
 
 def test_bluesky_is_connected_shown_and_disconnected(shell: CliRunner, db: Database) -> None:
     with running(FakeHost(Protocol.JETSTREAM_1)) as host:
-        choices = (f"stream={host.base}", "fallbacks=-", "appview=-")
+        choices = (f"stream={host.base}", "fallbacks=-", "appview=-", "labels=-")
         words = [word for choice in choices for word in ("--set", choice)]
         output = run(shell, "connect", "bluesky", *words, "--yes")
     assert f"{host.host} streams (v1)" in output

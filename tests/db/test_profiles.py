@@ -70,15 +70,15 @@ def test_followers_hear_of_a_new_handle_and_not_of_a_new_name(db: Database) -> N
         assert last_seq(conn) == before + 2
 
 
-def test_accounts_without_a_name_are_listed_newest_first(db: Database) -> None:
+def test_accounts_without_a_name_are_listed_one_after_the_other(db: Database) -> None:
     others = [create(str(n), Author("net", f"did:{n}", "")) for n in (2, 3, 4)]
     apply(db, create("1"), *others, profile("ann.example"))
     apply(db, Event(Kind.HIDE, "net", "did:3"))
     with db.begin() as conn:
-        found = unnamed_accounts(conn, "net", before=None, limit=1)
-        assert [id for _, id in found] == ["did:4"]
-        rest = unnamed_accounts(conn, "net", before=found[0][0], limit=9)
-    assert [id for _, id in rest] == ["did:2"]
+        found = unnamed_accounts(conn, "net", after=0, limit=1)
+        assert [id for _, id in found] == ["did:2"]
+        rest = unnamed_accounts(conn, "net", after=found[0][0], limit=9)
+    assert [id for _, id in rest] == ["did:4"]
 
 
 def test_who_may_reply(db: Database) -> None:

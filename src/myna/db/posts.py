@@ -34,6 +34,7 @@ __all__ = [
     "last_seq",
     "list_sources",
     "load_cursor",
+    "posts_of_account",
     "read_changes",
     "read_engaged",
     "read_gone",
@@ -289,6 +290,18 @@ def get_thread(conn: Connection, network: str, thread_uri: str, limit: int) -> l
         return []
     rows = conn.execute(_GET_THREAD, {"network": network, "thread": thread_uri, "limit": limit})
     return [_stored(row) for row in rows]
+
+
+def posts_of_account(conn: Connection, network: str, author: str) -> list[tuple[str, str]]:
+    """URI and revision of an account's posts that are not deleted."""
+    rows = driver_of(conn).execute(
+        """
+        select p.uri, p.revision from authors a join posts p on p.author_id = a.id
+        where a.network = %s and a.author = %s and p.state <> 'deleted' and p.id > a.purged_to
+        """,
+        (network, author),
+    )
+    return [(row[0], row[1]) for row in rows.fetchall()]
 
 
 def counts(conn: Connection) -> Counts:

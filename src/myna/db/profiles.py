@@ -64,18 +64,18 @@ def reply_rules(conn: Connection, network: str, uris: Sequence[str]) -> Mapping[
 
 
 def unnamed_accounts(
-    conn: Connection, network: str, *, before: int | None, limit: int
+    conn: Connection, network: str, *, after: int, limit: int
 ) -> list[tuple[int, str]]:
-    """Key and id of live accounts of which only the id was told, the newest first; those older
-    than the key ``before``."""
+    """Key and id of live accounts of which only the id was told, in the order of their keys; those
+    behind the key ``after``."""
     rows = conn.execute(
         text(
             """
             select id, author from authors
-            where network = :network and handle = author and state = 'live' and id < :before
-            order by id desc limit :limit
+            where network = :network and handle = author and state = 'live' and id > :after
+            order by id limit :limit
             """
         ),
-        {"network": network, "before": before or 2**62, "limit": limit},
+        {"network": network, "after": after, "limit": limit},
     )
     return [(row.id, row.author) for row in rows]

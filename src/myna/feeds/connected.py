@@ -4,7 +4,6 @@ go, also while Myna runs."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,6 +19,7 @@ log = get_logger("feeds")
 
 LOOK_SECONDS = 1.0
 """How soon a new connection is taken up."""
+AFTER_FAULT_SECONDS = 10.0
 STOP_SECONDS = 10.0
 """How long workers are waited for when they should stop."""
 
@@ -31,6 +31,17 @@ class _Running:
     connection: Connected
     stop: threading.Event = field(default_factory=threading.Event)
     threads: list[threading.Thread] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
+    """What is wrong, by worker."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def tell(self, db: Database, worker: str, error: str | None) -> None:
+        """Note what a worker says of itself; the connection's error is all of them."""
+        with self.lock:
+            self.errors.pop(worker, None)
+            if error:
+                self.errors[worker] = error
+            _note(db, self.connection.name, " ".join(self.errors.values()) or None)
 
     def end(self) -> None:
         self.stop.set()
@@ -81,7 +92,7 @@ def _start(connection: Connected, settings: Settings, db: Database) -> _Running:
     for worker in workers:
         thread = threading.Thread(
             target=_run,
-            args=(worker, connection.name, db, running.stop),
+            args=(worker, db, running),
             name=f"{connection.name}-{worker.name}",
             daemon=True,
         )
@@ -91,17 +102,20 @@ def _start(connection: Connected, settings: Settings, db: Database) -> _Running:
     return running
 
 
-def _run(worker: Worker, connection: str, db: Database, stop: threading.Event) -> None:
+def _run(worker: Worker, db: Database, running: _Running) -> None:
     """One worker; what it did not foresee is told, and it begins again."""
-    on_state: Callable[[str | None], None] = lambda error: _note(db, connection, error)  # noqa: E731
-    while not stop.is_set():
+
+    def on_state(error: str | None) -> None:
+        running.tell(db, worker.name, error)
+
+    while not running.stop.is_set():
         try:
-            worker.run(db, stop, on_state)
+            worker.run(db, running.stop, on_state)
             return
         except Exception:
             log.exception("worker broke and begins again", worker=worker.name)
             on_state(f"{worker.name} met a fault of Myna's own; the log has it.")
-            stop.wait(10)
+            running.stop.wait(AFTER_FAULT_SECONDS)
 
 
 def _note(db: Database, name: str, error: str | None) -> None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from myna.db.engine import Database
 from myna.db.posts import Applied, SourceState, apply_events, load_cursor, save_cursor
 from myna.db.sources import save_gap
 from myna.errors import DatabaseError, SourceError, StorageError
 from myna.feeds.source import Record, Rejection, Source
-from myna.post import Kind
+from myna.post import Event, Kind
 from myna.safety.consent.ledger import take_signals
 from myna.telemetry import get_logger
 
@@ -197,19 +199,25 @@ def _place(db: Database, name: str) -> SourceState | None:
         return load_cursor(conn, name)
 
 
+def apply_all(conn: Connection, events: Sequence[Event], *, now: datetime) -> Applied:
+    """Write events of every kind. Signals go first, so that posts come in under what holds for
+    them."""
+    told = [event for event in events if event.kind is Kind.SIGNAL]
+    if told:
+        take_signals(conn, told, now=now)
+        events = [event for event in events if event.kind is not Kind.SIGNAL]
+    return apply_events(conn, events, now=now)
+
+
 def _write(db: Database, name: str, batch: list[Record], summary: Summary) -> None:
-    given = [record.event for record in batch if record.event]
-    events = [event for event in given if event.kind is not Kind.SIGNAL]
+    events = [record.event for record in batch if record.event]
     rejected = sum(1 for record in batch if record.rejection)
     now = datetime.now(UTC)
     with db.begin() as conn:
-        told = [event for event in given if event.kind is Kind.SIGNAL]
-        if told:  # first, so that the posts come in under what holds for them
-            take_signals(conn, told, now=now)
-        applied = apply_events(conn, events, now=now)
-        save_cursor(conn, name, batch[-1].cursor, accepted=len(given), rejected=rejected, now=now)
+        applied = apply_all(conn, events, now=now)
+        save_cursor(conn, name, batch[-1].cursor, accepted=len(events), rejected=rejected, now=now)
         for gap in [record.gap for record in batch if record.gap]:
             save_gap(conn, name, gap, now=now)
     summary.applied += applied
     summary.rejected += rejected
-    log.debug("batch written", source=name, events=len(given), rejected=rejected)
+    log.debug("batch written", source=name, events=len(events), rejected=rejected)

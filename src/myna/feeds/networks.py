@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -58,8 +58,6 @@ class Worker:
     name: str
     run: Callable[[Database, threading.Event, OnState], None]
     """Until the event is set."""
-    sources: Sequence[str] = field(default=())
-    """Names of the cursors that it moves."""
 
 
 class Network(Protocol):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import libipld
@@ -22,7 +22,6 @@ from myna.post import Event
 _CID_BYTES = 36
 _CID_STARTS = (b"\x01\x71\x12\x20", b"\x01\x55\x12\x20")
 """CIDv1 of DAG-CBOR or raw bytes under SHA-256, as all of the network's are."""
-_NOWHEN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Frames:
@@ -64,7 +63,7 @@ class Frames:
                 message.events = records.account(self._network, body["did"], body)
             case "#identity":
                 message.events = records.identity(self._network, body["did"], body)
-                message.renamed = None if message.events else body["did"]
+                message.renamed = body["did"]
             case "#sync":
                 message.diverged = body["did"]
             case "#labels":
@@ -157,6 +156,6 @@ def plain(value: Any) -> Any:
 
 def _instant(time: object) -> datetime:
     try:
-        return datetime.fromisoformat(time) if isinstance(time, str) else _NOWHEN
+        return datetime.fromisoformat(time) if isinstance(time, str) else records.NOWHEN
     except ValueError:
-        return _NOWHEN
+        return records.NOWHEN

@@ -6,7 +6,7 @@ envelope is decoded with the record left as it is, and of a like only its subjec
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -21,7 +21,6 @@ MAX_MESSAGE_BYTES = 8 << 20
 """No record is as large (a repository's operation has at most 2 MB)."""
 
 _NO_RECORD = msgspec.Raw(b"")
-_NOWHEN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Commit(msgspec.Struct, gc=False):
@@ -113,7 +112,7 @@ class Jetstream:
             message.events = records.account(self._network, told.did, told.account)
         elif told.identity is not None:
             message.events = records.identity(self._network, told.did, told.identity)
-            message.renamed = None if message.events else told.did
+            message.renamed = told.did
         return message
 
     def _second(self, data: bytes) -> Message | Notice:
@@ -147,7 +146,7 @@ class Jetstream:
                 message.events = records.account(self._network, told.did, told.account or {})
             case "network.bsky.jetstream.subscribeEvents#identity":
                 message.events = records.identity(self._network, told.did, told.identity or {})
-                message.renamed = None if message.events else told.did
+                message.renamed = told.did
             case "network.bsky.jetstream.subscribeEvents#sync":
                 message.diverged = told.did
         return message
@@ -181,8 +180,8 @@ class Jetstream:
 def _time(seen: int | str) -> datetime:
     """When the network saw it: microseconds (v1) or ISO 8601 (v2)."""
     if isinstance(seen, int):
-        return of_microseconds(seen) or _NOWHEN
+        return of_microseconds(seen) or records.NOWHEN
     try:
         return datetime.fromisoformat(seen)
     except ValueError:
-        return _NOWHEN
+        return records.NOWHEN

@@ -17,7 +17,7 @@ class Message:
     cursor: str
     events: Sequence[Event] = ()
     renamed: str | None = None
-    """An account that may go by another handle now, which the network does not tell here."""
+    """An account that may go by another handle now. Where one is told, it is not verified."""
     diverged: str | None = None
     """An account whose repository must be read anew: its operations cannot be followed."""
 

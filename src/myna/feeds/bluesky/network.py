@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,8 +13,10 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from websockets.sync.client import connect
 
 from myna.db.connections import Connected, Secret
+from myna.db.engine import Database
 from myna.db.networks import Network as KnownNetwork
 from myna.errors import InvalidRequest, SourceError
+from myna.feeds.bluesky.accounts import Accounts
 from myna.feeds.bluesky.place import Target, targets_of, time_of
 from myna.feeds.bluesky.server import Server
 from myna.feeds.bluesky.stream import OPEN_SECONDS, Side, Stream
@@ -28,6 +31,7 @@ FALLBACKS = (
 APPVIEW = "https://public.api.bsky.app"
 PLC = "https://plc.directory"
 SERVICE = "https://bsky.social"
+LABELS = "wss://mod.bsky.app/xrpc/com.atproto.label.subscribeLabels"
 LONGEST_HOURS = 72
 
 
@@ -57,6 +61,9 @@ class Bluesky:
             secret=True,
             needs="handle",
         ),
+        Question(
+            "labels", "Labeller whose labels on accounts are followed; - for none", default=LABELS
+        ),
         Question("appview", "AppView that tells handles and names; - for none", default=APPVIEW),
         Question("plc", "Directory of accounts", default=PLC),
         Question("name", "Name of the network in Myna", default="bluesky"),
@@ -71,8 +78,9 @@ class Bluesky:
             "appview": _address(answers["appview"], "appview"),
             "plc": _address(answers["plc"], "plc"),
             "hours": _hours(answers["hours"]),
+            "labels": "" if answers["labels"] == "-" else answers["labels"],
         }
-        for address in settings["fallbacks"]:
+        for address in filter(None, [*settings["fallbacks"], settings["labels"]]):
             targets_of(address)
         seen = _reach(targets_of(answers["stream"]))
         summary = f"{seen.host} streams ({seen.protocol})"
@@ -92,17 +100,31 @@ class Bluesky:
         settings = connection.settings
         addresses = [settings["stream"], *settings["fallbacks"]]
         hours = settings.get("hours") or 0
+        side = Side()
         stream = Stream(
             connection.name,
             [target for address in addresses for target in targets_of(address)],
             begin=connection.connected_at - timedelta(hours=hours) if hours else None,
-            side=Side(),
+            side=side,
         )
 
-        def follow(db: Any, stop: Any, on_state: OnState) -> None:
-            run_live(db, stream, stop, on_state)
+        def name_accounts(db: Database, stop: threading.Event, on_state: OnState) -> None:
+            accounts = Accounts(
+                db,
+                connection.name,
+                appview=settings["appview"],
+                plc=settings["plc"],
+                side=side,
+                stop=stop,
+            )
+            run_live(db, accounts, stop, on_state)
 
-        return [Worker("stream", follow, (stream.name,))]
+        workers = [_worker("stream", stream), Worker("accounts", name_accounts)]
+        if settings["labels"]:
+            targets = targets_of(settings["labels"])
+            labels = Stream(connection.name, targets, name=f"{connection.name}:labels")
+            workers.append(_worker("labels", labels))
+        return workers
 
     def time_of(self, cursor: str) -> datetime | None:
         """See ``Network.time_of``."""
@@ -110,6 +132,13 @@ class Bluesky:
 
 
 BLUESKY = Bluesky()
+
+
+def _worker(name: str, stream: Stream) -> Worker:
+    def follow(db: Database, stop: threading.Event, on_state: OnState) -> None:
+        run_live(db, stream, stop, on_state)
+
+    return Worker(name, follow)
 
 
 def _reach(targets: Sequence[Target]) -> Target:

@@ -42,6 +42,8 @@ READ = frozenset(COLLECTIONS)
 ENGAGED = {LIKE: Engaged.LIKE, REPOST: Engaged.REPOST}
 _ELSEWHERE = frozenset({"$type", "text", "createdAt", "langs"})
 """Fields of a post's record that have a place of their own."""
+NOWHEN = datetime(1970, 1, 1, tzinfo=UTC)
+"""Where it is not told when something was seen."""
 _LONGEST_DID, _LONGEST_KEY = 256, 512
 """Characters; record keys are ASCII."""
 _BOT_LABELS = frozenset({"bot"})

@@ -74,13 +74,17 @@ class _Refused(Exception):
         self.status, self.name = status, name
 
 
+RENAMED, DIVERGED = 10_000, 1_000
+"""Most accounts that wait to be looked after."""
+
+
 @dataclass(slots=True)
 class Side:
     """What a stream notices and does not tell: whoever looks after accounts takes it from here.
     Bounded: what is too much is found by the look at all accounts."""
 
-    renamed: deque[str] = field(default_factory=lambda: deque(maxlen=10_000))
-    diverged: deque[str] = field(default_factory=lambda: deque(maxlen=1_000))
+    renamed: deque[str] = field(default_factory=lambda: deque(maxlen=RENAMED))
+    diverged: deque[str] = field(default_factory=lambda: deque(maxlen=DIVERGED))
 
 
 class Stream:

@@ -1,0 +1,99 @@
+"""Who an account is and where it lives: its DID document, from the directory of accounts.
+
+A document says whatever its owner wrote. So its server is asked only where that is a public host
+with TLS, unless the directory itself is a private one, as in a network of one's own.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from myna.feeds.bluesky.records import is_did
+from myna.feeds.bluesky.server import Refused, Server
+
+
+class Directory:
+    """The directory at an address (``https://plc.directory``)."""
+
+    def __init__(self, address: str) -> None:
+        self._server = Server(address)
+        self._is_private = address.startswith("http://")
+
+    def document(self, did: str) -> dict[str, Any] | None:
+        """The account's document; None where there is none. Only ``did:plc`` is asked for:
+        ``did:web`` would be any host that anybody names.
+
+        Raises:
+            SourceError: the directory is away.
+        """
+        if not is_did(did) or not did.startswith("did:plc:"):
+            return None
+        try:
+            return self._server.fetch(f"/{quote(did, safe=':')}")
+        except Refused as refused:
+            if refused.status in {404, 410}:
+                return None
+            raise
+
+    def host_of(self, did: str) -> Server | None:
+        """The server that keeps the account's repository; None where it cannot be asked.
+
+        Raises:
+            SourceError: the directory is away.
+        """
+        document = self.document(did)
+        address = _service(document) if document else None
+        if address is None or not (self._is_private or _is_public(address)):
+            return None
+        return Server(address)
+
+
+def handle_in(document: Mapping[str, Any]) -> str | None:
+    """The handle that a document claims."""
+    names = document.get("alsoKnownAs")
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str) and name.startswith("at://"):
+            return name.removeprefix("at://").lower() or None
+    return None
+
+
+def resolve(server: Server, handle: str) -> str | None:
+    """The account that a handle leads to, as ``server`` finds it; None where it leads nowhere.
+
+    Raises:
+        SourceError: the server is away.
+    """
+    try:
+        did = server.get("com.atproto.identity.resolveHandle", {"handle": handle}).get("did")
+    except Refused as refused:
+        if refused.status in {400, 404}:
+            return None
+        raise
+    return did if isinstance(did, str) and is_did(did) else None
+
+
+def _service(document: Mapping[str, Any]) -> str | None:
+    services = document.get("service")
+    for one in services if isinstance(services, list) else ():
+        if isinstance(one, Mapping) and str(one.get("id")).endswith("#atproto_pds"):
+            address = one.get("serviceEndpoint")
+            parts = urlsplit(address) if isinstance(address, str) else None
+            if parts and parts.scheme in {"https", "http"} and parts.hostname:
+                return f"{parts.scheme}://{parts.netloc}"
+    return None
+
+
+def _is_public(address: str) -> bool:
+    """Whether it is an https address whose name leads to public addresses alone."""
+    parts = urlsplit(address)
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
+        return False
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return bool(found) and all(ipaddress.ip_address(one[4][0]).is_global for one in found)
