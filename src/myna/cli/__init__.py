@@ -29,6 +29,7 @@ COMMANDS = {
     "restore": "myna.cli.restore",
     "models": "myna.cli.models",
     "status": "myna.cli.status",
+    "plan": "myna.cli.plan",
 }
 """Command → the module that registers it, in the order of ``myna --help``."""
 

@@ -1,0 +1,1 @@
+"""What so many GPUs can train, in what layout, time, energy and money; arithmetic alone."""
