@@ -23,7 +23,7 @@ Idf = Callable[[str], float]
 
 SUPPORTED_SHARE = 0.75
 """Least share of a sentence's new words, weighed, that its post must have."""
-ANSWERABLE = 11.1
+ANSWERABLE = 11.05
 """Least confidence in the best hit at which the model is asked at all."""
 _MIDDLING = 0.45
 _NEARNESS_IN_SCORE = 20.0
