@@ -91,6 +91,21 @@ class Draft:
             or rests_on_parent(text, self._spans, ground.number, above[ground.number])
         ]
 
+    def uses(self) -> dict[int, list[tuple[int, int]]]:
+        """Post → the spans that rest on it; none of a post that was read and is not cited."""
+        spans = [span for span in self.progress().spans if span["kind"] == "citation"]
+        found: dict[int, list[tuple[int, int]]] = {}
+        for ground in self.grounds():
+            found[ground.post_id] = [
+                (span["start"], span["end"]) for span in spans if ground.number in span["numbers"]
+            ]
+        return found
+
+    @property
+    def model(self) -> str | None:
+        """What wrote it; None until it is known."""
+        return self.done.model if self.done else None
+
     def progress(self) -> Progress:
         """A copy for the store and for those who look; later events do not change it."""
         return redact(self._progress(), self.gone)

@@ -28,6 +28,7 @@ from myna.db import chats as store
 from myna.db.chats import Chat, Message, Progress
 from myna.db.engine import Database
 from myna.db.grounds import save_grounds
+from myna.db.receipts import save_receipts
 from myna.errors import Conflict, InvalidRequest, NotFound
 from myna.telemetry import get_logger
 
@@ -201,14 +202,23 @@ class ChatService:
 
     async def _save(self, message_id: UUID, draft: Draft) -> bool:
         progress, grounds = draft.progress(), draft.grounds()
+        model, uses = draft.model, draft.uses()
 
         def save(conn: Connection) -> bool:
             if not store.save_progress(conn, message_id, progress):
                 return False
             save_grounds(conn, message_id, grounds)
+            save_receipts(conn, message_id, "app", model, uses=uses, now=datetime.now(UTC))
             return True
 
         return await self._run(save)
+
+    async def save_uses(self, answer: UUID, draft: Draft) -> bool:
+        """Keep of an answer that is not kept itself where posts were used, once it has ended."""
+        if draft.state != "running":
+            save = partial(save_receipts, uses=draft.uses(), now=datetime.now(UTC))
+            await self._run(save, answer, "api", draft.model)
+        return True
 
     # What follows runs in a thread, in the caller's transaction.
 

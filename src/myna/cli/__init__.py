@@ -25,6 +25,7 @@ COMMANDS = {
     "trends": "myna.cli.trends",
     "ask": "myna.cli.ask",
     "index": "myna.cli.index",
+    "consent": "myna.cli.consent",
     "backup": "myna.cli.backup",
     "restore": "myna.cli.restore",
     "models": "myna.cli.models",

@@ -7,11 +7,13 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ForeignKey,
     Identity,
     Index,
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -134,3 +136,42 @@ redactions = Table(
     CheckConstraint("reason in ('deleted', 'withdrawn', 'edited', 'expired')", name="reason"),
     comment="what was taken out of which answer, why and when; none of its words",
 )
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("code", Text, primary_key=True, comment="SHA-256 of the code"),
+    Column("viewer", Text, nullable=False, comment="SHA-256 of the viewer's cookie"),
+    Column("network", Text, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    comment="codes that an account's owner is asked to post",
+)
+Index("ix_claims_viewer", claims.c.viewer)
+
+members = Table(
+    "members",
+    metadata,
+    Column("viewer", Text, primary_key=True, comment="SHA-256 of the viewer's cookie"),
+    Column("network", Text, primary_key=True),
+    Column("author", Text, primary_key=True),
+    Column("proven_at", Instant, nullable=False),
+    comment="viewers who have proven that an account is theirs",
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("answer", Uuid, nullable=False, comment="of a message, where it is kept"),
+    Column("post_id", BigInteger, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False),
+    Column("account", BigInteger, nullable=False, comment="the post's author"),
+    Column("door", Text, nullable=False, comment="app, api or bot"),
+    Column("model", Text, comment="that read it; myna: it was only quoted"),
+    Column("spans", JSONB, nullable=False, comment="[start, end] of what cites it"),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("answer", "post_id"),
+    CheckConstraint("door in ('app', 'api', 'bot')", name="door"),
+    comment="where posts were used",
+)
+Index("ix_receipts_account", receipts.c.account, receipts.c.id)
+Index("ix_receipts_post_id", receipts.c.post_id)

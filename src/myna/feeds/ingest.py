@@ -23,6 +23,7 @@ from myna.db.sources import save_gap
 from myna.errors import DatabaseError, SourceError, StorageError
 from myna.feeds.source import Record, Rejection, Source
 from myna.post import Event, Kind
+from myna.safety.consent.claims import take_proofs
 from myna.safety.consent.ledger import take_signals
 from myna.telemetry import get_logger
 
@@ -201,12 +202,14 @@ def _place(db: Database, name: str) -> SourceState | None:
 
 def apply_all(conn: Connection, events: Sequence[Event], *, now: datetime) -> Applied:
     """Write events of every kind. Signals go first, so that posts come in under what holds for
-    them."""
+    them. A post may hold a code by which a member proves its account."""
     told = [event for event in events if event.kind is Kind.SIGNAL]
     if told:
         take_signals(conn, told, now=now)
         events = [event for event in events if event.kind is not Kind.SIGNAL]
-    return apply_events(conn, events, now=now)
+    applied = apply_events(conn, events, now=now)
+    take_proofs(conn, events, now=now)
+    return applied
 
 
 def _write(db: Database, name: str, batch: list[Record], summary: Summary) -> None:

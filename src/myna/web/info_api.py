@@ -16,6 +16,7 @@ from myna.db.networks import Network, list_networks
 from myna.db.posts import Counts, SourceState, counts, last_seq, list_sources
 from myna.errors import MynaError
 from myna.web.errors import RETRY_AFTER_S
+from myna.web.me_api import USES, UseName
 from myna.web.parts import Parts, Ready, Unavailable, Wiring
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ class ConfigView(BaseModel):
     suggestions: list[str] = Field(description="Real questions from the loaded network.")
     posts: int
     demo: bool
+    refused_by_default: list[UseName] = Field(
+        description="Uses that are not made of posts where nobody says anything of them."
+    )
 
 
 class IndexView(BaseModel):
@@ -149,6 +153,7 @@ async def config(request: Request, parts: Ready) -> ConfigView:
         suggestions=await parts.suggestions.today(),
         posts=count.posts,
         demo=wiring.settings.demo,
+        refused_by_default=[use for use in USES if use in wiring.settings.refused_uses],
     )
 
 

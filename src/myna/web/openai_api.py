@@ -1,6 +1,7 @@
 """The OpenAI-compatible API: the model ``myna`` answers from posts and cites them.
 
-Answers asked for here are not kept: a client that goes away ends its answer.
+Answers asked for here are not kept (but which posts they used): a client that goes away ends its
+answer.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -83,7 +85,9 @@ async def complete(body: CompletionBody, request: Request, parts: Ready) -> Resp
     generations = parts.chats.generations
     with generations.place(None):
         events = parts.answerer.answer(turns, language=body.language)
-        generation = generations.start(uuid4(), None, events)
+        answer = uuid4()
+        uses = partial(parts.chats.save_uses, answer)
+        generation = generations.start(answer, None, events, uses)
     wiring: Wiring = request.app.state.wiring
     bound = Bound(body.stops, body.most_tokens)
     reply = Reply(generation.id, generation.draft, wiring.settings.base_url, bound)
