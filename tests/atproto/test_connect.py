@@ -14,7 +14,7 @@ from myna.db.connections import find_connection
 from myna.db.engine import Database
 from myna.db.posts import find_post
 from myna.db.vault import Vault
-from myna.errors import SourceError
+from myna.errors import NotFound, SourceError
 from myna.feeds.connected import run_connected
 from myna.settings import Settings
 from tests.atproto.network import PASSWORD, AtNetwork
@@ -31,6 +31,7 @@ def test_connected_read_shown_and_disconnected(
         "stream": network.stream,
         "fallbacks": "-",
         "labels": "-",
+        "relay": network.pds,
         "appview": "-",
         "plc": network.plc,
         "service": network.pds,
@@ -70,6 +71,14 @@ def test_connected_read_shown_and_disconnected(
         sources = {source["name"]: source for source in one["sources"]}
         assert sources["test-net"]["accepted"] > 0
         assert sources["test-net"]["lag_s"] < 10
+        bob = network.account("bob")
+        bob.post("said long ago")
+        words = ["backfill", bob.did, "--network", "test-net"]
+        assert "1 posts are new" in shell.invoke(build_app("backfill"), words).output
+        words[1] = f"@{bob.handle}"
+        assert "0 posts are new" in shell.invoke(build_app("backfill"), words).output
+        words[1] = "nobody.test"
+        assert isinstance(shell.invoke(build_app("backfill"), words).exception, NotFound)
         said = shell.invoke(build_app("disconnect"), ["disconnect", "test-net"])
         assert said.exception is None
         while any(one.name.startswith("test-net-") for one in threading.enumerate()):

@@ -16,6 +16,7 @@ from myna.db.connections import Connected, Secret, find_connection
 from myna.db.engine import Database
 from myna.db.networks import Network as KnownNetwork
 from myna.db.networks import list_networks
+from myna.db.posts import Applied
 from myna.db.sources import Gap, save_cursor, save_gap
 from myna.db.vault import Vault
 from myna.errors import ConfigurationError, InvalidRequest, SourceError
@@ -46,6 +47,10 @@ class FakeNetwork:
     def workers(self, connection: Connected, secret: Secret) -> Sequence[Worker]:
         del connection, secret
         return []
+
+    def backfill(self, db: Database, connection: Connected, account: str) -> Applied:
+        del db, connection, account
+        return Applied()
 
     def time_of(self, cursor: str) -> datetime | None:
         del cursor
@@ -133,7 +138,7 @@ def test_what_cannot_be_used_is_told_and_nothing_is_kept(
 
 def test_bluesky_is_connected_shown_and_disconnected(shell: CliRunner, db: Database) -> None:
     with running(FakeHost(Protocol.JETSTREAM_1)) as host:
-        choices = (f"stream={host.base}", "fallbacks=-", "appview=-", "labels=-")
+        choices = (f"stream={host.base}", "fallbacks=-", "appview=-", "labels=-", "relay=-")
         words = [word for choice in choices for word in ("--set", choice)]
         output = run(shell, "connect", "bluesky", *words, "--yes")
     assert f"{host.host} streams (v1)" in output

@@ -21,6 +21,7 @@ from myna.db.connections import (
 )
 from myna.db.engine import Database
 from myna.db.networks import Network as KnownNetwork
+from myna.db.posts import Applied
 from myna.db.vault import FILE, Vault
 from myna.feeds import connected, networks
 from myna.feeds.connected import run_connected
@@ -53,6 +54,10 @@ class FakeNetwork:
         on_state("it is away")
         stop.wait(30)
         self.ended += 1
+
+    def backfill(self, db: Database, connection: Connected, account: str) -> Applied:
+        del db, connection, account
+        return Applied()
 
     def time_of(self, cursor: str) -> datetime | None:
         del cursor

@@ -20,6 +20,7 @@ COMMANDS = {
     "ingest": "myna.cli.ingest",
     "connect": "myna.cli.connect",
     "disconnect": "myna.cli.connect",
+    "backfill": "myna.cli.connect",
     "networks": "myna.cli.networks",
     "search": "myna.cli.search",
     "trends": "myna.cli.trends",

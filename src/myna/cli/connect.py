@@ -1,4 +1,4 @@
-"""``myna connect`` and ``myna disconnect``: the networks that Myna reads, and its accounts there."""
+"""``myna connect``, ``disconnect`` and ``backfill``: the networks that Myna reads, and its accounts there."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command()(connect)
     app.command()(disconnect)
+    app.command()(backfill)
 
 
 def connect(
@@ -97,6 +98,30 @@ def disconnect(
     if not there:
         raise InvalidRequest(f"“{name}” is not connected. `myna networks` lists what is.")
     print(f"{name} is disconnected. Its posts stay; connecting again goes on where it was.")
+
+
+def backfill(
+    account: Annotated[str, typer.Argument(help="Handle or id of the account.")],
+    network: Annotated[str, typer.Option(help="Connected network that it is on.")] = "bluesky",
+) -> None:
+    """Read all that an account has posted, also before Myna was connected; what it has deleted
+    meanwhile is deleted here."""
+    from myna.db.connections import find_connection
+    from myna.db.engine import open_database
+
+    db = open_database(load_settings())
+    try:
+        with db.begin() as conn:
+            connection = find_connection(conn, network)
+        if connection is None:
+            raise InvalidRequest(f"“{network}” is not connected. `myna networks` lists what is.")
+        applied = network_of(connection.kind).backfill(db, connection, account)
+    finally:
+        db.dispose()
+    print(
+        f"{applied.created:,} posts are new, {applied.edited:,} changed, {applied.deleted:,} "
+        f"deleted, {applied.unchanged:,} as they were."
+    )
 
 
 class _Given:

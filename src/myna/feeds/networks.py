@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from myna.db.connections import Connected, Secret
 from myna.db.engine import Database
 from myna.db.networks import Network as KnownNetwork
+from myna.db.posts import Applied
 
 OnState = Callable[[str | None], None]
 """Told why nothing comes in, and None when something came in again."""
@@ -88,6 +89,14 @@ class Network(Protocol):
 
     def workers(self, connection: Connected, secret: Secret) -> Sequence[Worker]:
         """What to run."""
+        ...
+
+    def backfill(self, db: Database, connection: Connected, account: str) -> Applied:
+        """Bring what the store has of one account (a handle or an id) up to what the network has.
+
+        Raises:
+            NotFound: there is no such account. SourceError: a server is away or refuses.
+        """
         ...
 
     def time_of(self, cursor: str) -> datetime | None:

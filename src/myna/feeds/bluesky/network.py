@@ -15,9 +15,14 @@ from websockets.sync.client import connect
 from myna.db.connections import Connected, Secret
 from myna.db.engine import Database
 from myna.db.networks import Network as KnownNetwork
-from myna.errors import InvalidRequest, SourceError
+from myna.db.posts import Applied
+from myna.errors import InvalidRequest, NotFound, SourceError
 from myna.feeds.bluesky.accounts import Accounts
+from myna.feeds.bluesky.consents import Consents
+from myna.feeds.bluesky.directory import Directory, resolve
 from myna.feeds.bluesky.place import Target, targets_of, time_of
+from myna.feeds.bluesky.records import is_did
+from myna.feeds.bluesky.repository import backfill
 from myna.feeds.bluesky.server import Server
 from myna.feeds.bluesky.stream import OPEN_SECONDS, Side, Stream
 from myna.feeds.ingest import run_live
@@ -30,6 +35,7 @@ FALLBACKS = (
 )
 APPVIEW = "https://public.api.bsky.app"
 PLC = "https://plc.directory"
+RELAY = "https://relay1.us-east.bsky.network"
 SERVICE = "https://bsky.social"
 LABELS = "wss://mod.bsky.app/xrpc/com.atproto.label.subscribeLabels"
 LONGEST_HOURS = 72
@@ -65,7 +71,12 @@ class Bluesky:
             "labels", "Labeller whose labels on accounts are followed; - for none", default=LABELS
         ),
         Question("appview", "AppView that tells handles and names; - for none", default=APPVIEW),
-        Question("plc", "Directory of accounts", default=PLC),
+        Question("plc", "Directory of accounts; - for none", default=PLC),
+        Question(
+            "relay",
+            "Relay that lists who has said something of the use of their posts; - for none",
+            default=RELAY,
+        ),
         Question("name", "Name of the network in Myna", default="bluesky"),
     )
 
@@ -77,6 +88,7 @@ class Bluesky:
             "fallbacks": [one for one in answers["fallbacks"].split() if one != "-"],
             "appview": _address(answers["appview"], "appview"),
             "plc": _address(answers["plc"], "plc"),
+            "relay": _address(answers["relay"], "relay"),
             "hours": _hours(answers["hours"]),
             "labels": "" if answers["labels"] == "-" else answers["labels"],
         }
@@ -119,12 +131,37 @@ class Bluesky:
             )
             run_live(db, accounts, stop, on_state)
 
+        def read_consents(db: Database, stop: threading.Event, on_state: OnState) -> None:
+            consents = Consents(
+                connection.name, relay=settings["relay"], plc=settings["plc"], stop=stop
+            )
+            run_live(db, consents, stop, on_state)
+
         workers = [_worker("stream", stream), Worker("accounts", name_accounts)]
+        if settings["relay"] and settings["plc"]:
+            workers.append(Worker("consents", read_consents))
         if settings["labels"]:
             targets = targets_of(settings["labels"])
             labels = Stream(connection.name, targets, name=f"{connection.name}:labels")
             workers.append(_worker("labels", labels))
         return workers
+
+    def backfill(self, db: Database, connection: Connected, account: str) -> Applied:
+        """See ``Network.backfill``: by the account's whole repository."""
+        settings = connection.settings
+        did = account.strip()
+        if not is_did(did):
+            resolver = settings["appview"] or settings.get("service")
+            if not resolver:
+                raise InvalidRequest("Name the account by its DID: no AppView is connected.")
+            found = resolve(Server(resolver), did.removeprefix("@"))
+            if found is None:
+                raise NotFound("No account goes by this handle.")
+            did = found
+        home = Directory(settings["plc"]).host_of(did) if settings["plc"] else None
+        if home is None:
+            raise NotFound("The directory knows no server of this account that may be asked.")
+        return backfill(db, connection.name, did, home)
 
     def time_of(self, cursor: str) -> datetime | None:
         """See ``Network.time_of``."""
