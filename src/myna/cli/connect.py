@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def connect(
-    network: Annotated[str, typer.Argument(help="Kind of network: bluesky.")],
+    network: Annotated[str, typer.Argument(help="Kind of network: bluesky, mastodon.")],
     choice: Annotated[
         list[str] | None,
         typer.Option(

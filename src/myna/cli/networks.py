@@ -35,7 +35,7 @@ def networks(
 
     console = Console()
     if not state["networks"]:
-        console.print("No network is connected. `myna connect bluesky` connects Bluesky.")
+        console.print("No network is connected. `myna connect bluesky` or `mastodon` connects one.")
         return
     table = Table(box=None, padding=(0, 2))
     for heading in ("network", "kind", "account", "state", "lag", "rate", "events", "rejected"):

@@ -57,7 +57,7 @@ class Connected:
     """A network that Myna is connected to."""
 
     name: str
-    """The network that its posts carry."""
+    """The network that its posts carry, unless the kind says otherwise."""
     kind: str
     """Which of Myna's networks: ``bluesky``, ``mastodon``, ``x``."""
     settings: Mapping[str, Any]

@@ -222,6 +222,17 @@ engagements = Table(
 )
 Index("ix_engagements_post_id", engagements.c.post_id)
 
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("server", Text, primary_key=True, comment="name of the connection"),
+    Column("id", Text, primary_key=True, comment="what the server calls the post"),
+    Column("post_id", BigInteger, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False),
+    comment="names of posts at servers that do not use the posts' own addresses",
+)
+Index("ix_aliases_post_id", aliases.c.post_id)
+Index("ix_aliases_server_post_id", aliases.c.server, aliases.c.post_id)
+
 reply_rules = Table(
     "reply_rules",
     metadata,

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from myna.db.aliases import save_aliases
 from myna.db.engine import Database
 from myna.db.posts import Applied, SourceState, apply_events, load_cursor, save_cursor
 from myna.db.sources import save_gap
@@ -218,6 +219,8 @@ def _write(db: Database, name: str, batch: list[Record], summary: Summary) -> No
     now = datetime.now(UTC)
     with db.begin() as conn:
         applied = apply_all(conn, events, now=now)
+        named = [(one.alias, one.event) for one in batch if one.alias and one.event]
+        save_aliases(conn, [(alias, event.network, event.uri) for alias, event in named])
         save_cursor(conn, name, batch[-1].cursor, accepted=len(events), rejected=rejected, now=now)
         for gap in [record.gap for record in batch if record.gap]:
             save_gap(conn, name, gap, now=now)

@@ -43,11 +43,11 @@ class Checked:
     """Answers that the network's servers took."""
 
     name: str
-    """The connection's name, which is the network that its posts carry."""
+    """The connection's name."""
     settings: Mapping[str, Any]
     secret: Secret
     known: KnownNetwork
-    """How people see the network named."""
+    """The network that its posts carry: of one name with the connection, or of several at once."""
     summary: str
     """What was seen, in one sentence."""
 
@@ -104,7 +104,10 @@ class Network(Protocol):
         ...
 
 
-_KINDS = {"bluesky": "myna.feeds.bluesky.network:BLUESKY"}
+_KINDS = {
+    "bluesky": "myna.feeds.bluesky.network:BLUESKY",
+    "mastodon": "myna.feeds.mastodon.network:MASTODON",
+}
 """Kind → where its object is; it is imported when it is used."""
 
 

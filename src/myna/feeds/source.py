@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from myna.db.aliases import Alias
 from myna.db.sources import Gap
 from myna.post import Event
 
@@ -28,6 +29,8 @@ class Record:
     rejection: Rejection | None = None
     gap: Gap | None = None
     """What the network could not give before this."""
+    alias: Alias | None = None
+    """What the event's post is called where it comes from, as in what is told of it later."""
 
 
 class Source(Protocol):
