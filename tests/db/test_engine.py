@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 import traceback
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from psycopg import sql
 from pydantic import SecretStr
 from sqlalchemy import exc, text
 
+from myna.db import engine
 from myna.db.embedded import EmbeddedServer
 from myna.db.engine import Database, open_database
 from myna.db.refusals import explain, explain_connection
@@ -133,3 +135,26 @@ def test_times_are_utc_whatever_the_server_says(
                 assert conn.execute(text("show timezone")).scalar_one() == "UTC"
     finally:
         database.dispose()
+
+
+def test_connections_that_a_crowd_needed_are_closed_again(
+    db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connections() -> int:
+        with psycopg.connect(database_url) as own:
+            row = own.execute(
+                "select count(*) from pg_stat_activity where datname = current_database()"
+                " and pid <> pg_backend_pid()"
+            ).fetchone()
+        return row[0] if row else 0
+
+    with db.begin(), db.begin(), db.begin():
+        pass
+    assert connections() == 3
+    monkeypatch.setattr(engine, "_SPARED_SECONDS", 0.0)
+    with db.begin() as conn:
+        assert conn.execute(text("select 1")).scalar_one() == 1
+    deadline = time.monotonic() + 10
+    while connections() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert connections() == 0
