@@ -177,3 +177,40 @@ def test_numbers_out_of_range_are_refused() -> None:
     ):
         with pytest.raises(InvalidRequest):
             read_cursor(write_cursor(cursor), "q", "latest")
+
+
+@pytest.mark.parametrize(("best", "limit"), [(150, 3), (4, 3), (4, 5)])
+def test_copies_are_one_hit_on_every_page(
+    world: World, best: int, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_module, "BY_WORDS", best)
+    monkeypatch.setattr(search_module, "RANKED_TYPED", 4)
+    said = {
+        "late": "The ferry left our harbour an hour late because of fog over the channel",
+        "new": "They have built a new harbour, and the first ferry has already called there",
+        "sunk": "Divers found what remains of a ferry that went down outside this harbour",
+        "price": "Tickets cost more again: nobody takes the ferry across the harbour now",
+        "food": "You get the best fish soup at that stall between harbour and ferry, believe me",
+        "film": "In the last scene she waits by the harbour until his ferry is out of sight",
+    }
+    world.add(
+        *(
+            make_post(f"{name}{copy}", text, by=f"{name}{copy}", hours_ago=1 + (copy * 7 + n) % 11)
+            for n, (name, text) in enumerate(said.items())
+            for copy in range(1 + 3 * (n % 3))
+        ),
+        index=False,
+    )
+    world.follow(vectors=False)
+    found, copies, cursor = [], 0, None
+    for _ in range(20):
+        result = world.searcher.search("ferry harbour", limit=limit, cursor=cursor, now=NOW)
+        found += [uri.rstrip("0123456789") for uri in uris(result.hits)]
+        copies += sum(hit.copies for hit in result.hits)
+        cursor = result.next_cursor
+        if cursor is None:
+            break
+    assert sorted(found) == sorted(said)
+    assert copies == result.total
+    in_time = world.searcher.search("ferry harbour", limit=99, sort="latest", now=NOW)
+    assert len(in_time.hits) == in_time.total

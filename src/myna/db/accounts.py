@@ -8,12 +8,14 @@ what it has of them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, text
 
 from myna.db.content import clean_event
+from myna.db.counts import add_counts
 from myna.db.drafts import Applied
 from myna.db.engagements import forget_engagements
 from myna.db.engine import driver_of
@@ -32,12 +34,15 @@ _SET_STATE = """
     where %(state)s <> 'live'
     on conflict (network, author) do update set state = excluded.state, closed_at = %(now)s
     where a.state <> 'purged' and a.state <> excluded.state
+    returning a.xmax = 0
 """
-"""A purge is for good: what hides afterwards changes nothing, only a return ends it."""
+"""A purge is for good: what hides afterwards changes nothing, only a return ends it. Gives whether
+the author is new."""
 
 _SET_LIVE = """
     update authors set state = 'live', closed_at = null
     where network = %(network)s and author = %(author)s and state <> 'live'
+    returning false
 """
 
 _BEGIN_PURGE = """
@@ -65,11 +70,15 @@ def apply_account_events(conn: Connection, events: Sequence[Event], *, now: date
             "state": STATES[event.kind],
             "now": now,
         }
-        count = pg.execute(_SET_LIVE if event.kind is Kind.RETURN else _SET_STATE, values).rowcount
-        if count and event.kind is Kind.PURGE:
+        row = pg.execute(_SET_LIVE if event.kind is Kind.RETURN else _SET_STATE, values).fetchone()
+        if row is None:
+            continue
+        changed += 1
+        if row[0]:
+            add_counts(pg, authors={content.network: 1})
+        if event.kind is Kind.PURGE:
             pg.execute(_BEGIN_PURGE, values)
             pg.execute("update change_counter set purging = true")
-        changed += count
     if changed:
         pg.execute("update change_counter set accounts_version = accounts_version + 1")
     return Applied(accounts=changed, unchanged=len(events) - changed)
@@ -98,21 +107,6 @@ def hidden_accounts(conn: Connection, limit: int) -> list[int]:
     return list(rows.scalars())
 
 
-def count_hidden(conn: Connection) -> dict[str, int]:
-    """Network → live posts that are not shown because of their account."""
-    rows = conn.execute(
-        text(
-            """
-            select p.network, count(*) from authors a join posts p on p.author_id = a.id
-            where (a.state = 'hidden' or a.purging) and p.state = 'live'
-                and (a.state <> 'live' or p.id <= a.purged_to)
-            group by p.network
-            """
-        )
-    )
-    return {row.network: row[1] for row in rows}
-
-
 def purge_posts(conn: Connection, limit: int) -> int:
     """Empty up to ``limit`` posts of purged accounts; how many. Call it until there are none:
     then the account is done with."""
@@ -129,16 +123,18 @@ def purge_posts(conn: Connection, limit: int) -> int:
             author_id = null, lang = null, channel = null, url = null, likes = 0, reposts = 0,
             seq = %s + v.n
         from (
-            select id, row_number() over (order by id) as n from (
-                select id from posts where author_id = %s and id <= %s limit %s
+            select id, was, row_number() over (order by id) as n from (
+                select id, state as was from posts where author_id = %s and id <= %s limit %s
             ) batch
         ) v
         where posts.id = v.id
-        returning posts.id
+        returning posts.id, posts.network, v.was = 'live'
         """,
         (row[0], *account, limit),
     ).fetchall()
-    forget_engagements(conn, [id for (id,) in rows])
+    forget_engagements(conn, [id for id, _, _ in rows])
+    gone = Counter(network for _, network, live in rows if live)
+    add_counts(pg, {network: -posts for network, posts in gone.items()})
     emptied = len(rows)
     pg.execute("update change_counter set last_seq = last_seq + %s", (emptied,))
     if emptied < limit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from psycopg.rows import TupleRow
 from sqlalchemy import Connection
 
 from myna.db.content import clean_event, clean_text
+from myna.db.counts import add_counts
 from myna.db.drafts import Applied, Key
 from myna.db.engine import driver_of
 from myna.post import Author, Event, Profile
@@ -85,6 +87,7 @@ class Authors:
                 ),
             )
             ids |= {(network, author): id for network, author, id in rows}
+            add_counts(self.pg, authors=Counter(network for (network, _), _ in fresh))
         if changed:
             self._update(changed)
             before = {row.id: row for row in stored.values()}

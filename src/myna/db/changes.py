@@ -8,6 +8,7 @@ and authors, so it may read what is there, decide in Python, and write without c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ from sqlalchemy import Connection
 from myna.db.accounts import apply_account_events
 from myna.db.authors import Authors, apply_profiles
 from myna.db.content import Content, clean_event
+from myna.db.counts import add_counts
 from myna.db.drafts import Applied, Draft, Key, draft_of, find_thread
 from myna.db.engagements import apply_engagements, forget_engagements
 from myna.db.engine import driver_of
@@ -197,6 +199,11 @@ class _Batch:
         self._insert([(seq, draft) for seq, draft in numbered if draft.id is None], author_ids)
         self._update([(seq, draft) for seq, draft in numbered if draft.id is not None], author_ids)
         self.seq += len(numbered)
+        more: Counter[str] = Counter()
+        for draft in drafts:
+            was_live = draft.stored is not None and draft.stored[0] is State.LIVE
+            more[draft.key[0]] += (draft.state is State.LIVE) - was_live
+        add_counts(self.pg, more)
         self.pg.execute(
             "update change_counter set last_seq = %s where last_seq <> %s", (self.seq, self.seq)
         )

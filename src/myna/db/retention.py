@@ -8,11 +8,15 @@ networks' own deletions go by the same horizon, since what they keep out is olde
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, text
+
+from myna.db.counts import add_counts
+from myna.db.engine import driver_of
 
 ROW_BYTES = 120
 """Of a post's row besides its texts: header, numbers, times, short texts."""
@@ -63,21 +67,24 @@ def expire_posts(conn: Connection, horizon: datetime, start: int, end: int, limi
     if not found:
         return 0
     last = conn.execute(text("select last_seq from change_counter for update")).scalar_one()
-    emptied = conn.execute(
+    gone = conn.execute(
         text(
             """
             update posts set state = 'deleted', text = '', raw = '{}', fingerprint = 0,
                 author_id = null, lang = null, channel = null, url = null, likes = 0, reposts = 0,
                 seq = :last + v.n
             from (
-                select id, row_number() over (order by id) as n from posts
+                select id, state as was, row_number() over (order by id) as n from posts
                 where id = any(:ids) and state <> 'deleted'
             ) v
-            where posts.id = v.id
+            where posts.id = v.id returning posts.network, v.was = 'live' as live
             """
         ),
         {"last": last, "ids": [row.id for row in found]},
-    ).rowcount
+    ).all()
+    emptied = len(gone)
+    live = Counter(row.network for row in gone if row.live)
+    add_counts(driver_of(conn), {network: -posts for network, posts in live.items()})
     conn.execute(text("update change_counter set last_seq = last_seq + :n"), {"n": emptied})
     conn.execute(
         text(
@@ -94,16 +101,19 @@ def expire_posts(conn: Connection, horizon: datetime, start: int, end: int, limi
 
 def _forget_authors(conn: Connection, ids: Sequence[int]) -> None:
     """Remove authors of whom nothing is left."""
-    conn.execute(
+    gone = conn.execute(
         text(
             """
             delete from authors a where a.id = any(:ids)
                 and a.state = 'live' and not a.purging
                 and not exists (select from posts p where p.author_id = a.id)
+            returning a.network
             """
         ),
         {"ids": list(set(ids))},
-    )
+    ).scalars()
+    authors = {network: -count for network, count in Counter(gone).items()}
+    add_counts(driver_of(conn), authors=authors)
 
 
 def list_expired(conn: Connection, after: int, limit: int) -> list[tuple[int, int]]:

@@ -134,6 +134,15 @@ Index(
 )
 Index("ix_posts_author_id", posts.c.author_id)
 
+network_counts = Table(
+    "network_counts",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("posts", BigInteger, nullable=False, comment="live ones, also of hidden accounts"),
+    Column("authors", BigInteger, nullable=False),
+    comment="counted as posts and authors are written",
+)
+
 expired_posts = Table(
     "expired_posts",
     metadata,

@@ -21,6 +21,8 @@ from myna.index.results import Hit
 from myna.index.text import Snapshot
 from myna.post import StoredPost
 
+_OF_ONE_MOMENT = 100
+"""Posts with the same words in the same millisecond; of more, one may be shown again."""
 MOST_COUNTED = 20_000
 """Posts of a query whose origins are counted: some 5 ms."""
 
@@ -31,7 +33,7 @@ def fold(
     """The best hit of each origin, in order, with the number of posts that say the same (of those
     of ``query``, if one is given) and the first of them. Where the store is away that one is not
     told."""
-    found = _origins(snapshot, [hit.post.id for hit in hits])
+    found = origins_of(snapshot, [hit.post.id for hit in hits])
     kept: dict[int | str, Hit] = {}
     for hit in hits:
         origin = found.get(hit.post.id)
@@ -79,7 +81,7 @@ def _read(db: Database, ids: Sequence[int]) -> dict[int, StoredPost]:
         return {}
 
 
-def _origins(snapshot: Snapshot, posts: Sequence[int]) -> dict[int, int]:
+def origins_of(snapshot: Snapshot, posts: Sequence[int]) -> dict[int, int]:
     """Post → its origin, of those that the index has."""
     if not posts:
         return {}
@@ -109,18 +111,37 @@ def _posts(
     return {int(one["key"]): int(one["doc_count"]) for one in found["origins"]["buckets"]}
 
 
-def _first(snapshot: Snapshot, query: tantivy.Query | None, origin: int) -> int | None:
-    """The earliest post of the query with this origin."""
+def latest_of_each(snapshot: Snapshot, query: tantivy.Query, posts: Sequence[int]) -> list[int]:
+    """Those of ``posts`` (of the query, the newest first) that are the newest of their origin
+    among the query's posts, in their order."""
+    found = origins_of(snapshot, posts)
+    counts = _posts(snapshot, query, list(set(found.values())))
+    newest = {
+        origin: _first(snapshot, query, origin, newest=True)
+        for origin, count in counts.items()
+        if count > 1
+    }
+    return [post for post in posts if newest.get(found.get(post, 0), post) == post]
+
+
+def _first(
+    snapshot: Snapshot, query: tantivy.Query | None, origin: int, *, newest: bool = False
+) -> int | None:
+    """The earliest or latest post of the query with this origin. Of several of one millisecond it
+    is that with the highest number: pages are in that order."""
     this = tantivy.Query.term_query(snapshot.schema, "origin", origin)
+    both = _both(snapshot, query, this)
     found = snapshot.searcher.search(
-        _both(snapshot, query, this),
-        limit=1,
+        both,
+        limit=_OF_ONE_MOMENT if newest else 1,
         count=False,
         order_by_field="posted_at",
-        order=tantivy.Order.Asc,
+        order=tantivy.Order.Desc if newest else tantivy.Order.Asc,
     )
-    ids = snapshot.searcher.fast_field_values("id", [address for _, address in found.hits])
-    return int(ids[0]) if ids and ids[0] is not None else None
+    latest = found.hits[0][0] if found.hits else None
+    places = [address for moment, address in found.hits if moment == latest]
+    ids = snapshot.searcher.fast_field_values("id", places)
+    return max((int(id) for id in ids if id is not None), default=None)
 
 
 def _both(snapshot: Snapshot, query: tantivy.Query | None, other: tantivy.Query) -> tantivy.Query:

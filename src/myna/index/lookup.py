@@ -8,10 +8,10 @@ Segments that lie outside of a window cost nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import tantivy
 from tantivy import Occur, Order
@@ -69,11 +69,17 @@ class Conditions:
         clause = (Occur.Must, tantivy.Query.const_score_query(span, 0.0))
         return compiled.conjunction([*self.clauses, clause])
 
-    def without(self, snapshot: Snapshot, ids: Sequence[int]) -> Conditions:
-        """The same, but none of ``ids``."""
-        if not ids:
+    def without(
+        self,
+        snapshot: Snapshot,
+        numbers: Collection[int],
+        *,
+        field: Literal["id", "origin"] = "id",
+    ) -> Conditions:
+        """The same, but none of these posts, or of these origins."""
+        if not numbers:
             return self
-        these = tantivy.Query.term_set_query(snapshot.schema, "id", list(ids))
+        these = tantivy.Query.term_set_query(snapshot.schema, field, list(numbers))
         return Conditions([*self.clauses, (Occur.MustNot, these)], self.most)
 
 

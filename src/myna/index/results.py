@@ -8,6 +8,7 @@ from typing import Protocol
 
 from myna.index.buckets import Bar, Bucket
 from myna.index.budget import Stage
+from myna.index.rank import Lexical
 from myna.index.snippet import Snippet, snippet
 from myna.post import StoredPost
 
@@ -39,6 +40,11 @@ class Hit:
     def snippet(self) -> Snippet:
         """The piece of the post to show in a list."""
         return snippet(self.post.post.text, self.highlights)
+
+
+def hit_of(post: StoredPost, score: float, lexical: Lexical, cosine: float | None) -> Hit:
+    """A post as it compares with what was asked."""
+    return Hit(post, score, lexical.spans, lexical.bm25, cosine, lexical.coverage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,9 +33,10 @@ from myna.index.cursor import Cursor, read_cursor, search_key, write_cursor
 from myna.index.embed import Embedder
 from myna.index.meaning import NEXT, Meaning, MeaningReader
 from myna.index.order import reordered
+from myna.index.paging import page, ranked_once
 from myna.index.prepared import Prepared, languages_of, matcher_of, whole_wording
 from myna.index.query import Query, parse
-from myna.index.rank import Candidate, Lexical, likeliest, rank
+from myna.index.rank import Candidate, likeliest, rank
 from myna.index.results import (
     Asked,
     Counts,
@@ -43,6 +44,7 @@ from myna.index.results import (
     IndexStatus,
     Reranker,
     SearchResult,
+    hit_of,
 )
 from myna.index.text import Snapshot, TextReader
 from myna.index.vectors import Kind
@@ -113,7 +115,7 @@ class Searcher:
 
         ``cursor`` is the ``next_cursor`` of the page before. Pages never repeat or skip a post
         that was there at the first one. By relevance, the best 150 are ranked; the others come
-        behind them, the newest first.
+        behind them, the newest first; copies are one hit.
 
         Raises:
             InvalidRequest: the cursor is damaged, or of another search.
@@ -140,7 +142,7 @@ class Searcher:
             hits, ended = self._first_page(asked, wanted, limit, key)
         else:
             ended = before or self._begin(asked, wanted, key)
-            hits, ended = self._page(asked, wanted, limit, ended, oldest=sort == "oldest")
+            hits, ended = page(self._db, asked, wanted, limit, ended, oldest=sort == "oldest")
         if not ended.total and not ended.exact:  # it could not be counted in time
             ended = replace(ended, total=len(hits))
         if ended.total == 0 and hits:
@@ -183,7 +185,7 @@ class Searcher:
             wanted = lookup.conditions_of(snapshot, parsed, languages)
             if wanted is None:
                 return SearchResult([], notes, 0, _since(start))
-            hits, ended = self._page(asked, wanted, limit, self._begin(asked, wanted, b""))
+            hits, ended = page(self._db, asked, wanted, limit, self._begin(asked, wanted, b""))
             return SearchResult(hits, notes, ended.total, _since(start), budget.left_out)
         strict = compiled.strict_clauses(snapshot.schema, parsed, said=False, languages=languages)
         shown = [*strict, *lookup.of_shown(snapshot)]
@@ -288,44 +290,13 @@ class Searcher:
         hits = fold(self._db, snapshot, hits, wanted.query)
         ids = [hit.post.id for hit in hits]
         tried = read[:limit] if Stage.RANKING in budget.left_out else read
-        ids += [post for post in likely[len(tried) :] if post in exact]
+        rest = [post for post in likely[len(tried) :] if post in exact]
+        ids = ranked_once(asked, hits, ids, rest)
         total, counted = len(exact), True
         if counting:
             total, counted = budget.wait(Stage.COUNTING, counting) or (len(exact), False)
-        shown = min(limit, len(ids))
+        shown = min(limit, len(hits))  # folding may leave fewer than there are
         return hits[:limit], Cursor(key, now, total, counted, whole, ids, shown)
-
-    def _page(
-        self,
-        asked: Prepared,
-        wanted: lookup.Conditions,
-        limit: int,
-        ended: Cursor,
-        *,
-        oldest: bool = False,
-    ) -> tuple[list[Hit], Cursor]:
-        """The posts behind where the last page ended, and where this one does."""
-        ids = list(ended.ids[ended.shown : ended.shown + limit])
-        missing, place, whole = limit - len(ids), ended.behind, ended.whole
-        if missing and not whole:
-            if ended.ids and place is None:  # nothing that came after the first page
-                place = lookup.Place(ended.now, lookup.LAST_ID)
-            rest = wanted.without(asked.snapshot, ended.ids)
-            places = lookup.in_time(
-                asked.snapshot, rest, missing + 1, behind=place, oldest=oldest, now=ended.now
-            )
-            whole = len(places) <= missing
-            ids += [found.id for found in places[:missing]]
-            place = places[:missing][-1] if places else place
-        with self._db.begin() as conn:
-            posts = get_posts(conn, ids)
-        hits = [
-            _hit(posts[id], 0.0, asked.matcher.compare(posts[id].post), None)
-            for id in ids
-            if id in posts
-        ]
-        shown = min(len(ended.ids), ended.shown + limit)
-        return hits, replace(ended, shown=shown, place=place, whole=whole)
 
     def _near(self, asked: Prepared, meaning: Meaning | None) -> dict[int, float]:
         """What has some of the words or is near in meaning, and meets the strict conditions."""
@@ -386,13 +357,9 @@ class Searcher:
             for stored in posts.values()
         ]
         return [
-            _hit(one.post, score, one.lexical, one.cosine)
+            hit_of(one.post, score, one.lexical, one.cosine)
             for score, one in rank(candidates, now=asked.now, balance=matcher.balance)
         ]
-
-
-def _hit(post: StoredPost, score: float, lexical: Lexical, cosine: float | None) -> Hit:
-    return Hit(post, score, lexical.spans, lexical.bm25, cosine, lexical.coverage)
 
 
 def _cosines(meaning: Meaning | None, posts: Iterable[int]) -> dict[int, dict[Kind, float]]:
