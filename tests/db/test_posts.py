@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, text
 
-from myna.db.engine import Database
+from myna.db.counts import add_counts
+from myna.db.engine import Database, driver_of
 from myna.db.networks import Network, ensure_network, list_networks, save_network
 from myna.db.posts import (
     Counts,
@@ -57,6 +58,7 @@ def conn(db: Database) -> Iterator[Connection]:
             now=NOW + timedelta(hours=1),
         )
         connection.execute(text("update posts set state = 'hidden' where uri = 'hidden'"))
+        add_counts(driver_of(connection), {"net": -1})
         yield connection
 
 

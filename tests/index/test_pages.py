@@ -202,15 +202,18 @@ def test_copies_are_one_hit_on_every_page(
         index=False,
     )
     world.follow(vectors=False)
-    found, copies, cursor = [], 0, None
+    found: list[str] = []
+    copies = total = 0
+    cursor = None
     for _ in range(20):
         result = world.searcher.search("ferry harbour", limit=limit, cursor=cursor, now=NOW)
         found += [uri.rstrip("0123456789") for uri in uris(result.hits)]
         copies += sum(hit.copies for hit in result.hits)
+        total = result.total
         cursor = result.next_cursor
         if cursor is None:
             break
     assert sorted(found) == sorted(said)
-    assert copies == result.total
+    assert copies == total
     in_time = world.searcher.search("ferry harbour", limit=99, sort="latest", now=NOW)
     assert len(in_time.hits) == in_time.total

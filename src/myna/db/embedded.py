@@ -14,36 +14,35 @@ somebody starts or stops the server.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import pwd
-import re
 import shlex
 import shutil
 import signal
-import stat
 import subprocess
 import tempfile
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from enum import Enum
 from pathlib import Path
 from typing import IO
 
 import psutil
 import psycopg
 
+from myna.db.options import OPTIONS
+from myna.db.place import SOCKET, account_of, disk_full, refused, socket_dir
 from myna.db.programs import (
     is_recovering,
     major_version,
     open_programs,
     open_way,
     programs,
-    system_account,
 )
 from myna.db.sizing import shared_buffers
-from myna.errors import DatabaseError, MynaError, StorageError
+from myna.errors import DatabaseError, MynaError
 from myna.telemetry import get_logger
 
 log = get_logger("db")
@@ -53,47 +52,19 @@ Progress = Callable[[str], None]
 USER = "myna"
 """The database superuser. Who may open the socket (a 0700 folder) may be it; there is no password."""
 
-OPTIONS = (
-    # Small: Myna's processes together stay under 1 GB. Pages are kept as sizing.py says.
-    "max_connections=80",
-    "work_mem=8MB",
-    "maintenance_work_mem=64MB",
-    "huge_pages=off",
-    "jit=off",
-    "io_method=sync",
-    "max_parallel_workers_per_gather=0",
-    "max_worker_processes=2",
-    "max_logical_replication_workers=0",
-    "autovacuum_max_workers=1",
-    # One machine, one copy: little write-ahead log, but every commit is on the disk.
-    "wal_level=minimal",
-    "max_wal_senders=0",
-    # The first change of a page after a checkpoint writes the whole page. With 128 MB, 6,000 posts
-    # a second made a checkpoint every seven seconds. Only a busy network uses the room, and reading
-    # it back after a crash takes a few seconds.
-    "min_wal_size=48MB",
-    "max_wal_size=1GB",
-    "checkpoint_timeout=10min",
-    "wal_compression=off",
-    "fsync=on",
-    "synchronous_commit=on",
-    # The log never shows a statement or a row: they hold posts and chats.
-    "log_min_error_statement=panic",
-    "log_error_verbosity=terse",
-    "log_checkpoints=off",
-    "lc_messages=C",
-    "timezone=UTC",
-    "log_timezone=UTC",
-)
-
-_SOCKET = ".s.PGSQL.5432"
-_MAX_SOCKET_PATH_BYTES = 100  # sun_path holds 108 on Linux, 104 on macOS
 _RECOVERING = ("starting up", "recovery mode", "not yet accepting connections")
 """What a server says that will soon answer: after a start, or after one of its workers was killed."""
 _STUCK_SECONDS = 3
 _START_SECONDS = 600  # crash recovery reads at most max_wal_size; a slow disk may need minutes
 _STOP_SECONDS = 20  # a full disk forbids the last checkpoint; then stop without it
 _MAX_LOG_BYTES = 5_000_000
+
+
+class _Answer(Enum):
+    READY = "ready"
+    NONE = "none"
+    STUCK = "stuck"
+    """Two of its workers died at once: it waits for ever, and hears nothing but an order to die."""
 
 
 class EmbeddedServer:
@@ -164,7 +135,7 @@ class EmbeddedServer:
     # -- starting ---------------------------------------------------------------------------
 
     def _ensure_running(self, progress: Progress) -> None:
-        account = self._account()
+        account = account_of(self.data_dir)
         if not (self.data_dir / "PG_VERSION").exists():
             progress("Creating the database")
             self._create(account)
@@ -174,54 +145,55 @@ class EmbeddedServer:
                 f"The database in {self.data_dir} was made by PostgreSQL {theirs}, this Myna brings "
                 f"{ours}. Use the Myna that made it, or move the folder away to begin anew."
             )
-        if self._is_ready():
+        if (found := self._answer()) is _Answer.READY:
             return
         progress("Starting the database")
-        self._clear_the_way(account)
-        if not self._is_ready():
+        self._clear_the_way(account, stuck=found is _Answer.STUCK)
+        if self._answer() is not _Answer.READY:
             self._start(account)
 
-    def _is_ready(self) -> bool:
-        """Whether a server of this folder answers; waits while it is still recovering."""
+    def _answer(self) -> _Answer:
+        """What a server of this folder says; waits while it is still recovering."""
         begun = time.monotonic()
         while time.monotonic() - begun < _START_SECONDS:
             lines = self._pid_lines()
             if len(lines) < 5 or not self._processes():
-                return False
+                return _Answer.NONE
             try:
                 psycopg.connect(self.url("postgres"), connect_timeout=10).close()
             except psycopg.OperationalError as error:
                 stopping = "shutting down" in str(error)
                 if stopping and time.monotonic() - begun > _STOP_SECONDS:
-                    return False
+                    return _Answer.NONE
                 if not stopping and not any(words in str(error) for words in _RECOVERING):
-                    return False
+                    return _Answer.NONE
                 if time.monotonic() - begun > _STUCK_SECONDS and not is_recovering(
                     self._processes()
                 ):
-                    return False  # two of its workers died at once, and it waits for ever
+                    return _Answer.STUCK
                 time.sleep(0.1)
             else:
-                return True
-        return False
+                return _Answer.READY
+        return _Answer.NONE
 
-    def _clear_the_way(self, account: pwd.struct_passwd | None) -> None:
+    def _clear_the_way(self, account: pwd.struct_passwd | None, *, stuck: bool) -> None:
         """End what a dead or deaf server has left: its workers, then its lock files.
 
         PostgreSQL believes a lock file while its process number exists, be it another program's
         now, or that of a killed server which nobody has reaped."""
-        for sign in (None, signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        polite = () if stuck else (None, signal.SIGINT)
+        for sign in (*polite, signal.SIGQUIT, signal.SIGKILL):
             left = self._processes()
             for process in left:
                 with suppress(psutil.Error):
                     if sign:
                         process.send_signal(sign)
-            if not psutil.wait_procs(left, timeout=5)[1]:
+            if not psutil.wait_procs(left, timeout=1 if stuck else 5)[1]:
                 break
-            if sign is None and self._is_ready():
+            if sign is None and self._answer() is _Answer.READY:
                 return
-        for folder in {*self._pid_lines()[4:5], str(self._socket_dir(account))}:
-            for name in (_SOCKET, _SOCKET + ".lock"):
+        for folder in {*self._pid_lines()[4:5], str(socket_dir(self.data_dir, account))}:
+            for name in (SOCKET, SOCKET + ".lock"):
                 Path(folder, name).unlink(missing_ok=True)
         (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
 
@@ -240,7 +212,7 @@ class EmbeddedServer:
             if account:
                 os.chown(fresh, account.pw_uid, account.pw_gid)
         except OSError as error:
-            raise self._refused(error) from None
+            raise refused(self.data_dir, error) from None
         arguments = ["-D", str(fresh), "-U", USER, "--auth=trust", "--encoding=UTF8"]
         arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         code, output = self._run(["initdb", *arguments, "--no-instructions"], account, 300)
@@ -257,7 +229,10 @@ class EmbeddedServer:
         options = " ".join(f"-c {option}" for option in (sized, *self._options))
         command = ["pg_ctl", "start", "-w", "-s", "-t", str(_START_SECONDS)]
         command += ["-D", str(self.data_dir), "-l", str(self.log_file)]
-        command += ["-o", f"-h '' -k {shlex.quote(str(self._socket_dir(account)))} {options}"]
+        command += [
+            "-o",
+            f"-h '' -k {shlex.quote(str(socket_dir(self.data_dir, account)))} {options}",
+        ]
         code, output = self._run(command, account, _START_SECONDS + 30)
         if code != 0:
             said = ""
@@ -267,7 +242,7 @@ class EmbeddedServer:
             raise self._failed("could not start", said + output)
 
     def _stop(self) -> None:
-        lines, account = self._pid_lines(), self._account()
+        lines, account = self._pid_lines(), account_of(self.data_dir)
         if len(lines) < 5:
             return
         for mode in ("fast", "immediate"):
@@ -280,52 +255,6 @@ class EmbeddedServer:
         log.warning("database did not stop", log=str(self.log_file))
 
     # -- who, where -------------------------------------------------------------------------
-
-    def _account(self) -> pwd.struct_passwd | None:
-        """Whom to run PostgreSQL as; None means ourselves.
-
-        Raises:
-            DatabaseError: the folder belongs to somebody else.
-        """
-        try:
-            owner = self.data_dir.stat().st_uid if self.data_dir.exists() else None
-        except OSError as error:
-            raise self._refused(error) from None
-        if os.geteuid() != 0:
-            if owner not in (None, os.geteuid()):
-                raise DatabaseError(
-                    f"The database in {self.data_dir} belongs to another user. Run Myna as that "
-                    "user, or set MYNA_HOME to a folder of your own."
-                )
-            return None
-        if owner:  # root works on the database of whoever made it
-            with suppress(KeyError):
-                return pwd.getpwuid(owner)
-        return system_account()
-
-    def _socket_dir(self, account: pwd.struct_passwd | None) -> Path:
-        """The data folder, or a private one in the temporary folder where its path is too long, or
-        has a comma, a quote or the like (the setting is a list)."""
-        short = len(os.fsencode(self.data_dir / _SOCKET)) <= _MAX_SOCKET_PATH_BYTES
-        if short and re.fullmatch(r"[\w/.+-]+", str(self.data_dir)):
-            return self.data_dir
-        digest = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
-        owner = account.pw_uid if account else os.geteuid()
-        folder = Path(tempfile.gettempdir()) / f"myna-{owner}-{digest}"
-        if len(os.fsencode(folder / _SOCKET)) > _MAX_SOCKET_PATH_BYTES:
-            folder = Path("/tmp") / folder.name  # noqa: S108 - made private below
-        with suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-            if account:
-                os.chown(folder, account.pw_uid, account.pw_gid)
-        found = folder.lstat()
-        private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
-        if found.st_uid != owner or not private:
-            raise DatabaseError(
-                f"{folder} is not a private folder of Myna's. Remove it, or set MYNA_HOME to a "
-                "shorter path."
-            )
-        return folder
 
     def _pid_lines(self) -> list[str]:
         try:
@@ -372,7 +301,7 @@ class EmbeddedServer:
             except subprocess.TimeoutExpired:
                 return 1, f"no answer within {seconds} s"
             except OSError as error:
-                raise self._refused(error) from None
+                raise refused(self.data_dir, error) from None
             output.seek(0)
             return done.returncode, output.read().decode(errors="replace")
 
@@ -390,20 +319,11 @@ class EmbeddedServer:
             path.parent.mkdir(parents=True, exist_ok=True)
             return path.open("ab")
         except OSError as error:
-            raise self._refused(error) from None
-
-    def _refused(self, error: OSError) -> MynaError:
-        if error.errno in (28, 122):  # ENOSPC, EDQUOT
-            return _disk_full(self.data_dir)
-        place = error.filename or self.data_dir
-        return DatabaseError(
-            f"The embedded PostgreSQL cannot use {place} ({error.strerror}). "
-            "Mend its permissions, or set MYNA_HOME to another folder."
-        )
+            raise refused(self.data_dir, error) from None
 
     def _failed(self, what: str, output: str) -> MynaError:
         if "No space left on device" in output or "quota exceeded" in output:
-            return _disk_full(self.data_dir)
+            return disk_full(self.data_dir)
         lines = [line for line in output.splitlines() if "FATAL" in line or "PANIC" in line]
         lines = lines or [line for line in output.splitlines() if "error" in line.lower()]
         if lines and "contains errors" in lines[0]:  # the line before says which
@@ -413,9 +333,3 @@ class EmbeddedServer:
             f"The embedded PostgreSQL {what}: {reason}. Its log is {self.log_file}; "
             "MYNA_DATABASE_URL uses another server instead."
         )
-
-
-def _disk_full(place: Path) -> StorageError:
-    return StorageError(
-        f"The disk that holds {place} is full. Free some space and start Myna again."
-    )

@@ -35,7 +35,8 @@ def ranked_once(
         origin = origins.get(id)
         if origin is None or origin not in seen:
             order.append(id)
-        seen.add(origin)
+        if origin is not None:
+            seen.add(origin)
     return order
 
 
