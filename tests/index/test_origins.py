@@ -10,9 +10,10 @@ import pytest
 import tantivy
 
 from myna.index.origins import Origins, first_of_each, own_number
-from myna.index.text import TextReader, TextWriter
+from myna.index.text import TextReader
+from myna.index.writer import TextWriter
 from myna.post import State, StoredPost
-from tests.index.world import NOW, make_post, nobody, stored
+from tests.index.world import NOW, World, make_post, nobody, stored
 
 TEXT = "Police say that the gunman was found near the old harbour in Ottawa this morning"
 
@@ -152,3 +153,17 @@ def test_the_index_knows_the_origin(tmp_path: Path) -> None:
     assert len(snapshot.searcher.search(query).hits) == 2
     subjects = tantivy.Query.term_query(snapshot.schema, "subject", "gunman")
     assert len(snapshot.searcher.search(subjects).hits) == 1
+
+
+def test_a_lost_table_is_filled_from_the_store_under_the_indexs_numbers(world: World) -> None:
+    world.add(make_post("1", TEXT, by="ann"), make_post("2", "Another thing entirely, as I said"))
+    world.add(make_post("3", TEXT.upper(), by="bob"))
+    world.follow(vectors=False)
+    table = next(world.folder.glob("text-*/origins.bin"))
+    table.unlink()
+    world.follow(vectors=False)
+    world.add(make_post("4", f"RT @ann: {TEXT}", by="cem"), index=False)
+    world.follow(vectors=False)
+    found = {hit.post.post.uri: hit for hit in world.searcher.search("gunman", now=NOW).hits}
+    (hit,) = found.values()
+    assert hit.copies == 3

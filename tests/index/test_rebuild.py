@@ -15,7 +15,7 @@ from myna.index.checkpoint import load_checkpoint
 from myna.index.follow import Follower, follow
 from myna.index.locks import only_one
 from myna.index.rebuild import rebuild_text
-from myna.index.text import BESIDE, NEXT
+from myna.index.writer import BESIDE, NEXT
 from tests.index.world import World, make_post
 
 

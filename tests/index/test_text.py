@@ -11,8 +11,10 @@ import tantivy
 
 from myna.errors import StorageError
 from myna.index import text as text_module
+from myna.index import writer as writer_module
 from myna.index.checkpoint import load_checkpoint
-from myna.index.text import TextReader, TextWriter
+from myna.index.text import TextReader
+from myna.index.writer import TextWriter
 from myna.post import State
 from tests.index.world import make_post, nobody, stored
 
@@ -148,7 +150,7 @@ def test_a_commit_that_failed_is_told_though_nothing_more_comes(
     def fail(path: Path, checkpoint: object) -> None:
         raise StorageError("full")
 
-    monkeypatch.setattr(text_module, "save_checkpoint", fail)
+    monkeypatch.setattr(writer_module, "save_checkpoint", fail)
     writer.write([stored(1, make_post("1", "some words"))], nobody)
     writer.begin_commit(1)
     while writer.is_committing:

@@ -34,6 +34,7 @@ __all__ = [
     "list_sources",
     "load_cursor",
     "posts_of_account",
+    "read_before",
     "read_changes",
     "read_engaged",
     "read_gone",
@@ -55,6 +56,11 @@ _COLUMNS = """
 _READ_CHANGES = f"""
     select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
     where p.seq > %s order by p.seq limit %s
+"""
+
+_READ_BEFORE = f"""
+    select {_COLUMNS} from posts p left join authors a on a.id = p.author_id
+    where p.id < %s and p.state = 'live' order by p.id desc limit %s
 """
 
 _READ_ENGAGED = text(
@@ -160,6 +166,12 @@ def read_changes(conn: Connection, after: int, limit: int) -> list[StoredPost]:
     of a hidden account come whole: they stay in the index, and a search leaves the account out.
     """
     rows = driver_of(conn).execute(_READ_CHANGES, (after, limit))
+    return [_stored(row) for row in rows.fetchall()]
+
+
+def read_before(conn: Connection, id: int, limit: int) -> list[StoredPost]:
+    """The next live posts below an id, the newest first."""
+    rows = driver_of(conn).execute(_READ_BEFORE, (id, limit))
     return [_stored(row) for row in rows.fetchall()]
 
 

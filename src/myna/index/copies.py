@@ -18,7 +18,7 @@ from myna.errors import DatabaseError
 from myna.index import compile as compiled
 from myna.index.lookup import of_shown
 from myna.index.results import Hit
-from myna.index.text import Snapshot
+from myna.index.text import Snapshot, origins_in
 from myna.post import StoredPost
 
 _OF_ONE_MOMENT = 100
@@ -83,18 +83,7 @@ def _read(db: Database, ids: Sequence[int]) -> dict[int, StoredPost]:
 
 def origins_of(snapshot: Snapshot, posts: Sequence[int]) -> dict[int, int]:
     """Post → its origin, of those that the index has."""
-    if not posts:
-        return {}
-    these = tantivy.Query.term_set_query(snapshot.schema, "id", list(posts))
-    found = snapshot.searcher.search(these, limit=len(posts), count=False)
-    places = [address for _, address in found.hits]
-    ids = snapshot.searcher.fast_field_values("id", places)
-    origins = snapshot.searcher.fast_field_values("origin", places)
-    return {
-        int(id): int(origin)
-        for id, origin in zip(ids, origins, strict=True)
-        if id is not None and origin is not None
-    }
+    return origins_in(snapshot.searcher, snapshot.schema, posts)
 
 
 def _posts(

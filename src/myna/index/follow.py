@@ -17,11 +17,11 @@ from typing import Protocol
 from myna.db.accounts import hidden_accounts, purge_posts
 from myna.db.consents import mark_posts
 from myna.db.engine import Database, open_database
-from myna.db.posts import get_parents, last_seq, store_id
+from myna.db.posts import get_parents, last_seq, read_before, store_id
 from myna.errors import DatabaseError, StorageError
-from myna.index.ahead import ReadAhead
+from myna.index.ahead import BATCH_CHANGES, ReadAhead
 from myna.index.memory import release_memory
-from myna.index.text import TextWriter
+from myna.index.writer import TextWriter
 from myna.post import StoredPost
 from myna.safety.consent.ledger import adopt_policy
 from myna.settings import Settings
@@ -92,7 +92,19 @@ class Follower:
         self._read = batch.to
         if self._has_news() and self._due(self._read >= counter.last_seq):
             self._writer.begin_commit(self._read)
-        return bool(batch.changes) or counter.purging or counter.marking
+        if batch.changes or counter.purging or counter.marking:
+            return True
+        return self._refill()
+
+    def _refill(self) -> bool:
+        """In pauses, fill in a table of origins that was lost; whether there was anything to do."""
+        below = self._writer.refill_to
+        if not below:
+            return False
+        with self._db.begin() as conn:
+            posts = read_before(conn, below, BATCH_CHANGES)
+        self._writer.refill(posts)
+        return True
 
     def _follow_accounts(self, version: int) -> None:
         if version != self._accounts:

@@ -8,15 +8,15 @@ copy is compared with its origin, not with another copy, so that a fold never dr
 
 What was written is there after a crash of the process: it is in the system's page cache. After a
 power cut the worst is a record of the last seconds that matches nothing. Another store's file, or
-one of another version, is replaced by an empty one; copies of what was seen before it then begin a
-fold of their own. A record cannot be read as text; it goes when newer ones have taken its place.
+one of another version, is replaced by an empty one, which is filled with the latest ``REFILLED`` posts
+under the numbers that the index has for them; copies of older ones begin a fold of their own. A record cannot be read as text; it goes when newer ones have taken its place.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,8 @@ LEAST_SIMILARITY = 0.6
 table of ``python -m evals.origins``."""
 MOST = 2**21
 """Origins that are remembered; the oldest make room."""
+REFILLED = 2**18
+"""Posts that a lost table is filled with: some ten seconds, in pauses."""
 _FEWEST = 2**16
 _SLOTS = 16
 """Places of the look-up table for each record, of which a record takes ``BANDS``; newer records
@@ -43,7 +45,15 @@ _EDITED = 1 << 62
 under the post's own number."""
 
 _HEADER = np.dtype(
-    [("magic", "S8"), ("version", "<u4"), ("size", "<u4"), ("next", "<u8"), ("store", "S64")]
+    [
+        ("magic", "S8"),
+        ("version", "<u4"),
+        ("size", "<u4"),
+        ("next", "<u8"),
+        ("store", "S64"),
+        ("refill_to", "<u8"),
+        ("refill_posts", "<u8"),
+    ]
 )
 _RECORD = np.dtype(
     {
@@ -72,9 +82,12 @@ class Origins:
         self._path = path
         self._store = store_id.encode()[:64]
         self._most = most
+        self.fresh = False
+        """Whether there was none to go on with."""
         try:
             if not self._open():
                 self._make(min(most, _FEWEST))
+                self.fresh = True
         except OSError as error:
             raise _unwritable(path) from error
 
@@ -87,17 +100,37 @@ class Origins:
         """Id of each live post → its origin's number, that of the first post that said so. Posts
         are taken in their order; the same ones again get the same numbers as a rule."""
         live = [post for post in posts if post.state is State.LIVE]
-        if not live:
-            return {}
-        own = np.array([own_number(post) for post in live], np.uint64)
-        found = own.copy()
-        for start in range(0, len(live), _CHUNK):
-            part = live[start : start + _CHUNK]
+        found = self._take_in(live, [own_number(post) for post in live])
+        return dict(zip([post.id for post in live], found, strict=True))
+
+    @property
+    def refill_to(self) -> int:
+        """Posts below this id are to be filled in, the newest first; 0: none are."""
+        return int(self._header["refill_to"])
+
+    def begin_refill(self, below: int) -> None:
+        """The table was lost: remember that the posts ``below`` this id are to be filled in."""
+        self._header["refill_to"], self._header["refill_posts"] = below, REFILLED
+
+    def refill(self, posts: Sequence[StoredPost], origins: Mapping[int, int]) -> None:
+        """Take in the next posts below ``refill_to``, the newest first, under the numbers that the
+        index has for them; with none it is done."""
+        known = [post for post in posts if post.state is State.LIVE and post.id in origins]
+        self._take_in(known, [origins[post.id] for post in known])
+        left = int(self._header["refill_posts"]) - len(posts)
+        self._header["refill_posts"] = max(0, left)
+        self._header["refill_to"] = posts[-1].id if posts and left > 0 else 0
+
+    def _take_in(self, posts: Sequence[StoredPost], numbers: Sequence[int]) -> list[int]:
+        """The origin's number of each, which is its own where it is the first that says so."""
+        found = np.array(numbers, np.uint64)
+        for start in range(0, len(posts), _CHUNK):
+            part = posts[start : start + _CHUNK]
             signed = sign(
                 [post.post.text for post in part], [post.post.author.handle for post in part]
             )
             self._fold(signed, found[start : start + _CHUNK])
-        return dict(zip([post.id for post in live], found.tolist(), strict=True))
+        return found.tolist()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -201,6 +234,7 @@ class Origins:
         _log.debug("origins get twice the room", records=self._size)
         size, table, records = self._size, self._table.copy(), self._records.copy()
         begin = int(self._header["next"])
+        refill = self._header["refill_to"], self._header["refill_posts"]
         try:
             self._make(size * 2)
         except OSError as error:
@@ -208,6 +242,7 @@ class Origins:
         self._table[:] = np.concatenate([table, table])
         self._records[:size] = records
         self._header["next"] = begin
+        self._header["refill_to"], self._header["refill_posts"] = refill
 
     def _attach(self, opened: mmap.mmap, size: int) -> None:
         self._map = opened

@@ -23,7 +23,7 @@ from myna.index.embedding import ANEW
 from myna.index.follow import Follower
 from myna.index.locks import is_locked, only_one, rows_stay
 from myna.index.mend import open_vectors
-from myna.index.text import BESIDE, NEXT
+from myna.index.writer import BESIDE, NEXT
 from myna.settings import Settings
 
 MOVE_SECONDS = 600.0
