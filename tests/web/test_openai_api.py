@@ -14,8 +14,11 @@ from openai.types.chat import (
     ChatCompletion,
     ChatCompletionChunk,
     ChatCompletionContentPartTextParam,
+    ChatCompletionMessage,
     ChatCompletionMessageParam,
 )
+from openai.types.chat.chat_completion_message import AnnotationURLCitation
+from pydantic import BaseModel
 
 from myna.answer.events import (
     Citation,
@@ -30,6 +33,7 @@ from myna.answer.events import (
     Usage,
 )
 from myna.errors import ModelNotReady
+from myna.web import openai_shapes as shapes
 from tests.web.fake_answerer import DONE, script, stored
 from tests.web.live import Live
 
@@ -315,3 +319,20 @@ def test_many_at_once_stay_apart(live: Live, ai: OpenAI) -> None:
         assert ai.chat.completions.create(model="myna", messages=QUESTION).choices
     assert live.parts.chats.generations.ended_by_state == {"done": 20}
     assert live.parts.chats.generations.tokens["prompt_tokens"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (shapes.Model, openai.types.Model),
+        (shapes.ChatCompletion, ChatCompletion),
+        (shapes.ChatCompletionChunk, ChatCompletionChunk),
+        (shapes.Usage, openai.types.CompletionUsage),
+        (shapes.Message, ChatCompletionMessage),
+        (shapes.UrlCitation, AnnotationURLCitation),
+    ],
+)
+def test_our_shapes_are_openais(ours: type[BaseModel], theirs: type[BaseModel]) -> None:
+    required = {name for name, field in theirs.model_fields.items() if field.is_required()}
+    assert required <= set(ours.model_fields)
+    assert set(ours.model_fields) - {"myna"} <= set(theirs.model_fields)

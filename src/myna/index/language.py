@@ -224,6 +224,7 @@ def _fits(base: str, script: str) -> bool:
     return base in _SHARED.get(script, (script,)) or (script == "kana" and base == "ja")
 
 
+@cache
 def _votes() -> dict[str, tuple[tuple[str, float], ...]]:
     """Little word → the languages that have it, each with its weight."""
     having: dict[str, set[str]] = {}
@@ -238,9 +239,6 @@ def _votes() -> dict[str, tuple[tuple[str, float], ...]]:
     }
 
 
-_VOTES = _votes()
-
-
 def likelier(text: str, among: Collection[str]) -> str | None:
     """Which of a few languages the little words of a text speak for, however short it is; None
     where they speak for none."""
@@ -250,8 +248,9 @@ def likelier(text: str, among: Collection[str]) -> str | None:
 
 def _weigh(words: list[str]) -> dict[str, float]:
     weights: dict[str, float] = {}
+    votes = _votes()
     for word in words:
-        for lang, weight in _VOTES.get(word, ()):
+        for lang, weight in votes.get(word, ()):
             weights[lang] = weights.get(lang, 0.0) + weight
     return weights
 

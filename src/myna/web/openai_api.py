@@ -15,8 +15,6 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from openai.types import Model
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 
 from myna.answer.events import Text
@@ -26,6 +24,7 @@ from myna.errors import Conflict, MynaError
 from myna.web.bound import Bound
 from myna.web.completion import MODEL, CompletionBody, UnknownModel, read_conversation
 from myna.web.errors import describe, error_body
+from myna.web.openai_shapes import ChatCompletion, ChatCompletionChunk, Model
 from myna.web.parts import Ready, Unavailable, Wiring
 from myna.web.reply import Reply
 from myna.web.sse import KEEP_ALIVE, KEEP_ALIVE_S, EventStream
@@ -186,7 +185,7 @@ async def _gone(request: Request) -> None:
 
 
 def _model() -> Model:
-    return Model(id=MODEL, object="model", created=STARTED, owned_by="myna")
+    return Model(id=MODEL, created=STARTED, owned_by="myna")
 
 
 def _json(completion: ChatCompletion) -> Response:

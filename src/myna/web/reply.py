@@ -1,23 +1,28 @@
-"""An answer in the shapes of OpenAI's chat completions, made with OpenAI's own types."""
+"""An answer in the shapes of OpenAI's chat completions, from its first word on."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
-
-from openai.types import CompletionUsage
-from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage
-from openai.types.chat.chat_completion import Choice
-from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
-from openai.types.chat.chat_completion_chunk import ChoiceDelta
-from openai.types.chat.chat_completion_message import Annotation, AnnotationURLCitation
 
 from myna.answer.allowed import is_withheld
 from myna.chats.draft import Draft
 from myna.post import StoredPost
 from myna.web.bound import Bound
 from myna.web.completion import MODEL
+from myna.web.openai_shapes import (
+    Annotation,
+    ChatCompletion,
+    ChatCompletionChunk,
+    Choice,
+    ChunkChoice,
+    Delta,
+    FinishReason,
+    Message,
+    UrlCitation,
+    Usage,
+)
 from myna.web.views import app_path, source_view
 
 TITLE_CHARACTERS = 80
@@ -35,60 +40,48 @@ class Reply:
 
     def whole(self) -> ChatCompletion:
         """The answer in one piece."""
-        message = ChatCompletionMessage.model_validate(
-            {
-                "role": "assistant",
-                "content": self.draft.text[: self.bound.sent],
-                "refusal": None,
-                "annotations": self.annotations(),
-                "myna": self.extension(),
-            }
+        message = Message(
+            content=self.draft.text[: self.bound.sent],
+            annotations=self.annotations(),
+            myna=self.extension(),
         )
         return ChatCompletion(
             id=self.id,
-            object="chat.completion",
             created=self.created,
             model=MODEL,
-            choices=[
-                Choice(index=0, message=message, finish_reason=self.finish_reason, logprobs=None)
-            ],
+            choices=[Choice(message=message, finish_reason=self.finish_reason)],
             usage=self.usage(),
         )
 
     def first(self) -> ChatCompletionChunk:
         """The chunk that begins a stream."""
-        return self._chunk(ChoiceDelta(role="assistant", content=""))
+        return self._chunk(Delta(role="assistant", content=""))
 
     def piece(self, text: str) -> ChatCompletionChunk:
         """A chunk with a piece of the text."""
-        return self._chunk(ChoiceDelta(content=text))
+        return self._chunk(Delta(content=text))
 
     def last(self) -> ChatCompletionChunk:
         """The chunk that ends the text: citations and everything else that is known by now."""
-        delta = ChoiceDelta.model_validate(
-            {
-                "annotations": [one.model_dump() for one in self.annotations()],
-                "myna": self.extension(),
-            }
-        )
+        delta = Delta(annotations=self.annotations(), myna=self.extension())
         return self._chunk(delta, self.finish_reason)
 
     def usage_alone(self) -> ChatCompletionChunk:
         """The chunk after the last one, for those who asked for the usage."""
-        chunk = self._chunk(ChoiceDelta())
+        chunk = self._chunk(Delta())
         return chunk.model_copy(update={"choices": [], "usage": self.usage()})
 
     @property
-    def finish_reason(self) -> Literal["stop", "length"]:
+    def finish_reason(self) -> FinishReason:
         """``length`` where the answer was cut."""
         cut = any(notice["code"] == "truncated" for notice in self.draft.progress().notices)
         return self.bound.reached or ("length" if cut else "stop")
 
-    def usage(self) -> CompletionUsage:
+    def usage(self) -> Usage:
         """Tokens as the model's server counts them, over all its calls for this answer."""
         prompt = self.draft.usage.get("prompt_tokens", 0)
         completion = self.draft.usage.get("completion_tokens", 0)
-        return CompletionUsage(
+        return Usage(
             prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion
         )
 
@@ -124,7 +117,7 @@ class Reply:
     def _annotation(self, start: int, end: int, post: StoredPost) -> Annotation:
         words = "" if is_withheld(post) else " ".join(post.post.text.split())
         short = words if len(words) <= TITLE_CHARACTERS else words[: TITLE_CHARACTERS - 1] + "…"
-        citation = AnnotationURLCitation(
+        citation = UrlCitation(
             start_index=start,
             end_index=end,
             url=self.base_url + app_path(post.post.network, post.post.uri),
@@ -133,7 +126,7 @@ class Reply:
         return Annotation(type="url_citation", url_citation=citation)
 
     def _chunk(
-        self, delta: ChoiceDelta, finish_reason: Literal["stop", "length"] | None = None
+        self, delta: Delta, finish_reason: FinishReason | None = None
     ) -> ChatCompletionChunk:
         return ChatCompletionChunk(
             id=self.id,
