@@ -145,7 +145,7 @@ class Signal:
       ``app.bsky.actor.profile``: the AT record, under its record key;
     - ``com.atproto.label.defs#label``: a label on the account, ``key`` is the labeller's id and
       the value, as in ``did:plc:abc/!hide``; one that is negated or past is gone;
-    - ``mastodon.account``: the account as Mastodon's API gives it.
+    - ``mastodon.account``, ``x.account``: the account as the network's API gives it.
     """
 
     form: str

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def connect(
-    network: Annotated[str, typer.Argument(help="Kind of network: bluesky, mastodon.")],
+    network: Annotated[str, typer.Argument(help="Kind of network: bluesky, mastodon, x.")],
     choice: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,10 +37,14 @@ def connect(
     ] = False,
     secret_env: Annotated[
         str | None,
-        typer.Option(help="Environment variable that holds the password or token."),
+        typer.Option(
+            help="Environment variable that holds the password or token; where there are several, "
+            "each has its own, as NAME_BEARER."
+        ),
     ] = None,
     secret_stdin: Annotated[
-        bool, typer.Option("--secret-stdin", help="Read the password or token from stdin.")
+        bool,
+        typer.Option("--secret-stdin", help="Read the password or token from stdin, one a line."),
     ] = False,
 ) -> None:
     """Connect a network: ask for what it needs, try it there, and keep it.
@@ -167,6 +171,8 @@ class _Given:
 
     def _secret(self, question: Question, env: str | None, from_stdin: bool) -> str:
         if env:
+            if sum(one.secret for one in self._questions) > 1:
+                env = f"{env}_{question.name.upper()}"
             value = os.environ.get(env, "")
         elif from_stdin:
             value = sys.stdin.readline()

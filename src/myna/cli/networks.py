@@ -35,7 +35,9 @@ def networks(
 
     console = Console()
     if not state["networks"]:
-        console.print("No network is connected. `myna connect bluesky` or `mastodon` connects one.")
+        console.print(
+            "No network is connected. `myna connect bluesky`, `mastodon` or `x` connects one."
+        )
         return
     table = Table(box=None, padding=(0, 2))
     for heading in ("network", "kind", "account", "state", "lag", "rate", "events", "rejected"):

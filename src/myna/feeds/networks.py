@@ -107,6 +107,7 @@ class Network(Protocol):
 _KINDS = {
     "bluesky": "myna.feeds.bluesky.network:BLUESKY",
     "mastodon": "myna.feeds.mastodon.network:MASTODON",
+    "x": "myna.feeds.x.network:NETWORK_X",
 }
 """Kind → where its object is; it is imported when it is used."""
 

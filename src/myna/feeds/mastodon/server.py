@@ -7,11 +7,7 @@ streams are read byte by byte through callbacks that lose their place.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,14 +15,13 @@ import httpx2
 
 from myna import __version__
 from myna.errors import SourceError
+from myna.feeds.limits import Limit
 
 TIMEOUT_SECONDS = 20.0
 MAX_ANSWER_BYTES = 16 << 20
 """Forty statuses of the largest kind."""
 MOST_STATUSES = 20
 """That are asked for at once."""
-LONGEST_WAIT_SECONDS = 900.0
-"""Limits are counted over five minutes, and posts over a few hours: more is not believed."""
 
 
 class Refused(SourceError):
@@ -49,10 +44,8 @@ class Server:
             follow_redirects=False,
             headers={"User-Agent": f"Myna/{__version__}"},
         )
-        self._lock = threading.Lock()
-        self._limit = self._left = 0
-        self._reset_at = 0.0
-        """On the monotonic clock."""
+        self._limit = Limit("X-RateLimit")
+        """Of reading; posting has limits of its own."""
         self._gives_many = True
 
     @property
@@ -63,10 +56,7 @@ class Server:
     def wait_s(self, *, spare: float = 0.0) -> float:
         """Seconds until the instance takes another request; ``spare`` is the share of its limit
         that is left to others."""
-        with self._lock:
-            if self._limit and self._left <= self._limit * spare:
-                return max(0.0, self._reset_at - time.monotonic())
-        return 0.0
+        return self._limit.wait_s(spare=spare)
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """Ask for ``path``.
@@ -132,7 +122,8 @@ class Server:
                 f"{self.host} cannot be reached ({'no answer in time' if slow else 'no connection'})."
                 " See that this machine reaches it."
             ) from None
-        self._note_limits(answer)
+        if verb == "GET":
+            self._limit.note(answer.headers)
         if answer.status_code != 200:
             raise self._refusal(answer)
         if len(answer.content) > MAX_ANSWER_BYTES:
@@ -141,17 +132,6 @@ class Server:
             return answer.json()
         except ValueError:
             raise SourceError(f"{self.host} answers with something that is not JSON.") from None
-
-    def _note_limits(self, answer: httpx2.Response) -> None:
-        """Keep what the instance says of how much is left, of reading alone: posting has limits of
-        its own."""
-        if answer.request.method != "GET":
-            return
-        with suppress(KeyError, ValueError), self._lock:
-            limit = int(answer.headers["X-RateLimit-Limit"])
-            left = int(answer.headers["X-RateLimit-Remaining"])
-            wait = _seconds_until(answer.headers["X-RateLimit-Reset"])
-            self._limit, self._left, self._reset_at = limit, left, time.monotonic() + wait
 
     def _refusal(self, answer: httpx2.Response) -> Refused:
         status = answer.status_code
@@ -169,24 +149,6 @@ class Server:
             sentence = f"{self.host} has had enough requests for now; they go on when it lets them."
         else:
             sentence = f"{self.host} refuses a request (status {status})."
-        return Refused(sentence, status=status, retry_after_s=_retry_after(answer))
-
-
-def _retry_after(answer: httpx2.Response) -> float:
-    for name in ("Retry-After", "X-RateLimit-Reset"):
-        with suppress(KeyError, ValueError):
-            value = answer.headers[name]
-            if name == "Retry-After":
-                return min(max(0.0, float(value)), LONGEST_WAIT_SECONDS)
-            return _seconds_until(value)
-    return 0.0
-
-
-def _seconds_until(value: str) -> float:
-    """Until the time that a header gives: ISO 8601, or seconds since 1970."""
-    if value.isdecimal():
-        time = datetime.fromtimestamp(int(value), UTC)
-    else:
-        time = datetime.fromisoformat(value)
-        time = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return min(max(0.0, (time - datetime.now(UTC)).total_seconds()), LONGEST_WAIT_SECONDS)
+        return Refused(
+            sentence, status=status, retry_after_s=self._limit.retry_after(answer.headers)
+        )

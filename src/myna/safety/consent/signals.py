@@ -19,6 +19,7 @@ USER_INTENTS = ("org.user-intents.declaration", "org.user-intents.demo.declarati
 AT_PROFILE = "app.bsky.actor.profile"
 AT_LABEL = "com.atproto.label.defs#label"
 MASTODON_ACCOUNT = "mastodon.account"
+X_ACCOUNT = "x.account"
 
 _PREFERENCES = {
     "training": Use.TRAIN,
@@ -66,6 +67,8 @@ def read_signal(signal: Signal) -> Statement | None:
             says = () if gone else tuple(_label(signal.record.get("val")))
         case "mastodon.account":
             says = tuple(_mastodon(signal.record))
+        case "x.account":
+            says = tuple(_x(signal.record))
         case _:
             return None
     return Statement(signal.form, says, scope, target) if says else None
@@ -138,6 +141,15 @@ def _mastodon(account: Mapping[str, Any]) -> Iterator[Said]:
     for one in fields if isinstance(fields, list) else ():
         if isinstance(one, Mapping) and isinstance(value := one.get("value"), str):
             yield from _tags(html.unescape(_MARKUP.sub("", value)))
+
+
+def _x(account: Mapping[str, Any]) -> Iterator[Said]:
+    """X's developer policy forbids training on posts, whatever their authors say: a no of the network
+    counts over a yes of the member."""
+    yield Said(Use.TRAIN, "no", "developer-policy")
+    if account.get("protected") is True:
+        yield from _each(ALL_USES, "no", "protected")
+    yield from _tags(account.get("description"))
 
 
 def _word(field: object) -> Word | None:
