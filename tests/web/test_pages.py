@@ -39,7 +39,15 @@ def test_every_address_of_the_app_is_its_page(
     static: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     client = client_of(static, monkeypatch, tmp_path)
-    for path in ("/", "/c/123", "/p/irc/a%2Fb%20c", "/p/irc/at%3A%2F%2Fx%2F1", "/search", "/about"):
+    for path in (
+        "/",
+        "/c/123",
+        "/p/irc/a%2Fb%20c",
+        "/p/irc/at%3A%2F%2Fx%2F1",
+        "/search",
+        "/about",
+        "/me",
+    ):
         response = client.get(path)
         assert (response.status_code, response.text) == (200, "<title>Myna</title>")
         assert response.headers["cache-control"] == "no-cache"

@@ -243,8 +243,10 @@ const routes = [
         "What do people say about upgrading to Hardy?",
         "How do I restore grub after installing Windows?",
       ],
+      refused_by_default: ["train"],
     }),
   ],
+  ["GET", /^\/api\/me$/, () => ({ accounts: [], waiting_until: null, networks: [NETWORK] })],
   [
     "GET",
     /^\/api\/status$/,

@@ -5,6 +5,7 @@ import { useText } from "./i18n/language.tsx";
 import { AboutPage } from "./pages/about_page.tsx";
 import { ChatPage } from "./pages/chat_page.tsx";
 import { Failure } from "./pages/failure.tsx";
+import { MePage } from "./pages/me_page.tsx";
 import { SearchPage } from "./pages/search_page.tsx";
 import { ThreadPage } from "./pages/thread_page.tsx";
 import { Link, useRoute, useTitle, type Route } from "./router.tsx";
@@ -50,6 +51,8 @@ function RoutedPage({ route }: { route: Route }) {
       return <SearchPage query={route.query} sort={route.sort} />;
     case "about":
       return <AboutPage />;
+    case "me":
+      return <MePage />;
     case "lost":
       return <LostPage />;
   }

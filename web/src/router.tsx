@@ -1,4 +1,4 @@
-/** Four pages and the browser's history; a library would be larger than all of them. */
+/** Five pages and the browser's history; a library would be larger than all of them. */
 
 import {
   useEffect,
@@ -14,6 +14,7 @@ export type Route =
   | { page: "post"; network: string; uri: string }
   | { page: "search"; query: string; sort: SearchSort }
   | { page: "about" }
+  | { page: "me" }
   | { page: "lost" };
 
 /** Reads an address: path and query, as in `location`. */
@@ -23,6 +24,7 @@ export function parseRoute(path: string, query: string): Route {
   if (path === "/") return { page: "chat", id: null };
   if (first === "c" && second) return { page: "chat", id: second };
   if (first === "about") return { page: "about" };
+  if (first === "me" && !second) return { page: "me" };
   if (first === "search") {
     const params = new URLSearchParams(query);
     const asked = params.get("sort");

@@ -93,6 +93,8 @@ describe("parseRoute", () => {
     const post = { page: "post", network: "bluesky", uri };
     expect(parseRoute(`/p/bluesky/${encodeURIComponent(uri)}`, "")).toEqual(post);
     expect(parseRoute(`/p/bluesky/${uri}`, "")).toEqual(post);
+    expect(parseRoute("/me", "")).toEqual({ page: "me" });
+    expect(parseRoute("/me/x", "")).toEqual({ page: "lost" });
   });
 
   it("reads a search and writes it", () => {

@@ -12,7 +12,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 STATIC = Path(__file__).parent / "static"
-PAGES = ("/", "/c/{id}", "/p/{network}/{uri:path}", "/search", "/about")
+PAGES = ("/", "/c/{id}", "/p/{network}/{uri:path}", "/search", "/about", "/me")
 """Addresses of the front end; each one is the same page."""
 IMMUTABLE = "public, max-age=31536000, immutable"
 """For files with a hash in their name."""

@@ -1,11 +1,15 @@
 /** Calls to the back end. Every failure becomes an ApiError whose code can be shown or acted on. */
 
 import type {
+  Account,
   Chat,
   ChatSummary,
+  Claim,
   Config,
+  Me,
   Message,
   PostView,
+  Receipts,
   SearchCounts,
   SearchResult,
   SearchSort,
@@ -13,6 +17,8 @@ import type {
   Thread,
   TrendWindow,
   TrendsResult,
+  UseName,
+  Word,
 } from "./types.ts";
 
 export class ApiError extends Error {
@@ -71,6 +77,18 @@ function address(network: string, uri: string): string {
   return `${encodeURIComponent(network)}/${encodeURIComponent(uri)}`;
 }
 
+const whose = ({
+  network,
+  author,
+}: Pick<Account, "network" | "author">): Record<string, string> => ({
+  network,
+  author,
+});
+
+/** Where all receipts of an account can be had as a file. */
+export const receiptsFile = (account: Account): string =>
+  `/api/me/receipts.json?${new URLSearchParams(whose(account))}`;
+
 export const api = {
   config: (signal?: AbortSignal) => call<Config>("GET", "/api/config", undefined, signal),
   status: (signal?: AbortSignal) => call<Status>("GET", "/api/status", undefined, signal),
@@ -119,4 +137,18 @@ export const api = {
     call<PostView>("GET", `/api/posts/${address(network, uri)}`, undefined, signal),
   thread: (network: string, root: string, signal?: AbortSignal) =>
     call<Thread>("GET", `/api/threads/${address(network, root)}`, undefined, signal),
+
+  me: (signal?: AbortSignal) => call<Me>("GET", "/api/me", undefined, signal),
+  claim: (network: string) => call<Claim>("POST", "/api/me/claims", { network }),
+  leave: (account: Account) =>
+    call<void>("DELETE", `/api/me/accounts?${new URLSearchParams(whose(account))}`),
+  say: (account: Account, use: UseName, choice: Word | null) =>
+    call<Account>("PUT", "/api/me/choices", { ...whose(account), use, choice }),
+  receipts: (account: Account, before: number | null, signal?: AbortSignal) =>
+    call<Receipts>(
+      "GET",
+      `/api/me/receipts?${new URLSearchParams({ ...whose(account), ...(before === null ? {} : { before: String(before) }) })}`,
+      undefined,
+      signal,
+    ),
 };

@@ -2,9 +2,10 @@
 
 import { QueryClient, keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { ApiError, api } from "./client.ts";
-import type { SearchSort, TrendWindow } from "./types.ts";
+import type { Account, SearchSort, TrendWindow } from "./types.ts";
 
 const STATUS_EVERY_MS = 15_000;
+const PROOF_EVERY_MS = 2_000;
 const TRENDS_EVERY_MS = 60_000;
 const LONGEST_WAIT_MS = 3_000;
 const SUGGESTIONS = 3;
@@ -31,6 +32,7 @@ export const keys = {
   chats: ["chats"] as const,
   chat: (id: string) => ["chat", id] as const,
   anyChat: ["chat"] as const,
+  me: ["me"] as const,
 };
 
 export const useConfig = () =>
@@ -92,6 +94,22 @@ export const useTrends = (window: TrendWindow, limit: number) =>
     queryFn: ({ signal }) => api.trends(window, limit, signal),
     refetchInterval: TRENDS_EVERY_MS,
     placeholderData: keepPreviousData,
+  });
+
+/** The viewer's accounts; while a code is waited for, they are looked at again and again. */
+export const useMe = () =>
+  useQuery({
+    queryKey: keys.me,
+    queryFn: ({ signal }) => api.me(signal),
+    refetchInterval: ({ state: { data } }) => (data?.waiting_until ? PROOF_EVERY_MS : false),
+  });
+
+export const useReceipts = (account: Account) =>
+  useInfiniteQuery({
+    queryKey: ["receipts", account.network, account.author],
+    queryFn: ({ pageParam, signal }) => api.receipts(account, pageParam, signal),
+    initialPageParam: null as number | null,
+    getNextPageParam: (page) => page.next_before,
   });
 
 /** A post and its whole thread; the thread's root is known only once the post is. */

@@ -109,6 +109,8 @@ export interface Config {
   suggestions: string[];
   posts: number;
   demo: boolean;
+  /** Uses that are not made of posts where nobody says anything of them. */
+  refused_by_default: UseName[];
 }
 
 export interface Status {
@@ -224,4 +226,61 @@ export interface TrendsResult {
   posts: number;
   took_ms: number;
   trends: Trend[];
+}
+
+/** What can be done with somebody's posts. */
+export type UseName = "retrieve" | "quote" | "generate" | "embed" | "train";
+export type Word = "yes" | "no";
+
+export interface UseRuling {
+  use: UseName;
+  allowed: boolean;
+  /** Who said so. */
+  by: "network" | "member" | "operator" | "default";
+  /** The network's record, as "#nobot". */
+  why: string;
+  /** What the member said here. */
+  choice: Word | null;
+}
+
+/** An account that is the viewer's. */
+export interface Account {
+  network: string;
+  author: string;
+  handle: string;
+  name: string;
+  proven_at: string;
+  version: number;
+  uses: UseRuling[];
+  receipts: number;
+}
+
+export interface Me {
+  accounts: Account[];
+  waiting_until: string | null;
+  networks: string[];
+}
+
+export interface Claim {
+  code: string;
+  network: string;
+  expires_at: string;
+}
+
+/** That an answer was given a post of the account's. */
+export interface Receipt {
+  id: number;
+  answer: string;
+  at: string;
+  door: "app" | "api" | "bot";
+  model: string | null;
+  network: string;
+  uri: string;
+  url: string | null;
+  spans: { start: number; end: number; words: string | null }[];
+}
+
+export interface Receipts {
+  receipts: Receipt[];
+  next_before: number | null;
 }

@@ -23,6 +23,7 @@ export const en = {
     newChat: "New chat",
     search: "Search posts",
     about: "About Myna",
+    me: "Your posts",
     menu: "Language and theme",
     empty: "Your chats will be listed here.",
     failed: "The list of chats cannot be loaded.",
@@ -232,6 +233,8 @@ export const en = {
     postsHeading: "Where the posts come from",
     license: (name: string) => `Licence: ${name}`,
     deletion: "A post that its author deletes disappears here too, from old answers as well.",
+    consent:
+      "Authors decide what may be done with their posts: on their network, or here, where they also see in which answers their posts were used (their words, never the question or who asked).",
     modelHeading: "The model",
     privacyHeading: "What is kept",
     privacy:
@@ -249,6 +252,70 @@ export const en = {
     licensesLink: "Licences of the parts of this page",
     fontsLink: "and of its fonts",
     version: (version: string) => `Version ${version}`,
+  },
+
+  me: {
+    title: "Your posts",
+    heading: "Your posts in Myna",
+    text: "Myna answers from posts that people wrote. If some of them are yours, you decide here what may be done with them, and see where they were used.",
+    defaults: (refused: string) =>
+      refused
+        ? `Where neither you nor your network says anything, all is allowed but: ${refused}.`
+        : "Where neither you nor your network says anything, all is allowed.",
+    proveHeading: "Prove that an account is yours",
+    prove:
+      "Get a code and post it from your account, in public. Myna reads it there and knows that it is you. You may delete the post afterwards. It works once, for an hour.",
+    never: "Never post a code that somebody else gave you: it would give them this page of yours.",
+    network: "Network",
+    getCode: "Get a code",
+    anotherCode: "Get another code",
+    another: "Another account",
+    copyCode: "Copy the code",
+    waiting: "Waiting for your post…",
+    proven: (handle: string) => `The account ${handle} is yours.`,
+    failed: "This could not be done.",
+    account: (handle: string, network: string) => `${handle} on ${network}`,
+    leave: "Not mine in this browser any more",
+    left: "Forgotten in this browser. What you said stays.",
+    usesHeading: "What may be done with your posts",
+    uses: {
+      retrieve: ["Find", "They are found by a search and shown as results or sources."],
+      quote: ["Quote", "Their words are shown in answers. Otherwise answers only link to them."],
+      generate: ["Write from them", "A language model reads them to write an answer."],
+      embed: [
+        "Compare meaning",
+        "Vectors are made of them, so that questions in other words find them.",
+      ],
+      train: ["Train", "Language models are trained on them."],
+    } as Record<string, [string, string]>,
+    allowed: "allowed",
+    refused: "not allowed",
+    by: {
+      network: (why: string) => (why ? `your network says so (${why})` : "your network says so"),
+      member: () => "you said so",
+      operator: () => "the operator wrote it down for you",
+      default: () => "nobody said anything",
+    } as Record<string, (why: string) => string>,
+    follows: "it follows from “Find”",
+    yes: "Yes",
+    no: "No",
+    unsaid: "Say nothing",
+    choose: (use: string) => `Your word on: ${use}`,
+    networkStands: "A no of your network stands, whatever is said here: change it there.",
+    saved: "It holds from now on, for what you posted before, too.",
+    receiptsHeading: "Where your posts were used",
+    receipts: (n: number) => `${count(n, "time", "times")} so far.`,
+    noReceipts: "They were not used in an answer yet.",
+    receiptsText:
+      "Each answer that was given one of your posts, with the words that rest on it. Whose answer it was and what was asked is not told.",
+    export: "Save all as a file (JSON)",
+    doors: { app: "in the app", api: "through the API", bot: "by the bot" },
+    read: (model: string) => `read by ${model}`,
+    readUnknown: "given to an answer that did not come to its end",
+    quotedOnly: "quoted, no model’s words were shown",
+    notCited: "Read, not cited.",
+    notKept: "The words are not kept any more.",
+    more: "Show more",
   },
 
   lost: {

@@ -26,6 +26,7 @@ export const fr: Dictionary = {
     newChat: "Nouvelle discussion",
     search: "Chercher des messages",
     about: "À propos de Myna",
+    me: "Vos messages",
     menu: "Langue et thème",
     empty: "Vos discussions apparaîtront ici.",
     failed: "La liste des discussions n’a pas pu être chargée.",
@@ -239,6 +240,8 @@ export const fr: Dictionary = {
     license: (name) => `Licence : ${name}`,
     deletion:
       "Un message que son auteur supprime disparaît ici aussi, même des anciennes réponses.",
+    consent:
+      "Les auteurs décident de ce qu’on peut faire de leurs messages : sur leur réseau, ou ici, où ils voient aussi dans quelles réponses leurs messages ont servi (leurs mots, jamais la question ni qui l’a posée).",
     modelHeading: "Le modèle",
     privacyHeading: "Ce qui est conservé",
     privacy:
@@ -256,6 +259,74 @@ export const fr: Dictionary = {
     licensesLink: "Licences des composants de cette page",
     fontsLink: "et de ses polices",
     version: (version) => `Version ${version}`,
+  },
+
+  me: {
+    title: "Vos messages",
+    heading: "Vos messages dans Myna",
+    text: "Myna répond à partir de messages que des gens ont écrits. Si certains sont de vous, vous décidez ici de ce qu’on peut en faire, et vous voyez où ils ont servi.",
+    defaults: (refused) =>
+      refused
+        ? `Quand ni vous ni votre réseau ne dites rien, tout est permis sauf : ${refused}.`
+        : "Quand ni vous ni votre réseau ne dites rien, tout est permis.",
+    proveHeading: "Prouver qu’un compte est le vôtre",
+    prove:
+      "Demandez un code et publiez-le depuis votre compte, en public. Myna l’y lit et sait que c’est vous. Vous pourrez ensuite supprimer le message. Il sert une fois, pendant une heure.",
+    never:
+      "Ne publiez jamais un code que quelqu’un d’autre vous a donné : il lui ouvrirait cette page.",
+    network: "Réseau",
+    getCode: "Demander un code",
+    anotherCode: "Demander un autre code",
+    another: "Un autre compte",
+    copyCode: "Copier le code",
+    waiting: "En attente de votre message…",
+    proven: (handle) => `Le compte ${handle} est le vôtre.`,
+    failed: "Cela n’a pas pu être fait.",
+    account: (handle, network) => `${handle} sur ${network}`,
+    leave: "N’est plus le mien dans ce navigateur",
+    left: "Oublié dans ce navigateur. Ce que vous avez dit reste.",
+    usesHeading: "Ce qu’on peut faire de vos messages",
+    uses: {
+      retrieve: [
+        "Trouver",
+        "Une recherche les trouve, et ils sont montrés comme résultats ou sources.",
+      ],
+      quote: [
+        "Citer",
+        "Leurs mots sont montrés dans les réponses. Sinon, elles y renvoient seulement.",
+      ],
+      generate: ["Rédiger à partir d’eux", "Un modèle de langue les lit pour écrire une réponse."],
+      embed: ["Comparer le sens", "On en fait des vecteurs, pour que d’autres mots les trouvent."],
+      train: ["Entraîner", "Des modèles de langue sont entraînés avec eux."],
+    },
+    allowed: "permis",
+    refused: "refusé",
+    by: {
+      network: (why) => (why ? `votre réseau le dit (${why})` : "votre réseau le dit"),
+      member: () => "vous l’avez dit",
+      operator: () => "l’exploitant l’a noté pour vous",
+      default: () => "personne n’a rien dit",
+    },
+    follows: "cela découle de « Trouver »",
+    yes: "Oui",
+    no: "Non",
+    unsaid: "Ne rien dire",
+    choose: (use) => `Votre avis sur : ${use}`,
+    networkStands: "Un non de votre réseau vaut, quoi qu’on dise ici : changez-le là-bas.",
+    saved: "Cela vaut dès maintenant, aussi pour ce que vous aviez publié.",
+    receiptsHeading: "Où vos messages ont servi",
+    receipts: (n) => `${count(n, "fois", "fois")} jusqu’ici.`,
+    noReceipts: "Ils n’ont encore servi à aucune réponse.",
+    receiptsText:
+      "Chaque réponse qui a reçu un de vos messages, avec les mots qui reposent dessus. Ni de qui elle est, ni la question ne sont dites.",
+    export: "Tout enregistrer dans un fichier (JSON)",
+    doors: { app: "dans l’application", api: "par l’API", bot: "par le robot" },
+    read: (model) => `lu par ${model}`,
+    readUnknown: "donné à une réponse qui n’a pas abouti",
+    quotedOnly: "cité, sans mots d’un modèle",
+    notCited: "Lu, pas cité.",
+    notKept: "Les mots ne sont plus conservés.",
+    more: "Afficher plus",
   },
 
   lost: {

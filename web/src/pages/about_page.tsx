@@ -3,7 +3,7 @@
 import type { ReactNode } from "react";
 import { useConfig } from "../api/queries.ts";
 import { useText } from "../i18n/language.tsx";
-import { useTitle } from "../router.tsx";
+import { Link, useTitle } from "../router.tsx";
 import { Bird } from "../ui/bird.tsx";
 import { Page } from "./page.tsx";
 import { Attribution } from "./welcome.tsx";
@@ -37,6 +37,12 @@ export function AboutPage() {
             </p>
           ))}
           <p>{t.about.deletion}</p>
+          <p>
+            {t.about.consent}{" "}
+            <Link href="/me" className="text-link underline underline-offset-2">
+              {t.nav.me}
+            </Link>
+          </p>
         </Part>
         {config?.model.name && (
           <Part heading={t.about.modelHeading}>

@@ -28,6 +28,7 @@ export function Sidebar({ onClose }: { onClose?: () => void }) {
         <ChatList />
       </nav>
       <Pulse />
+      <Entry href="/me" icon="person" text={t.nav.me} current={page === "me"} />
       <div className="flex items-center gap-1">
         <div className="grow">
           <Entry href="/about" icon="info" text={t.nav.about} current={page === "about"} />
