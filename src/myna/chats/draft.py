@@ -92,7 +92,7 @@ class Draft:
         ]
 
     def uses(self) -> dict[int, list[tuple[int, int]]]:
-        """Post → the spans that rest on it; none of a post that was read and is not cited."""
+        """Post → the spans that rest on it; none of a source that is not cited."""
         spans = [span for span in self.progress().spans if span["kind"] == "citation"]
         found: dict[int, list[tuple[int, int]]] = {}
         for ground in self.grounds():

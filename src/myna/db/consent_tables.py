@@ -166,7 +166,7 @@ receipts = Table(
     Column("post_id", BigInteger, ForeignKey("posts.id", ondelete="CASCADE"), nullable=False),
     Column("account", BigInteger, nullable=False, comment="the post's author"),
     Column("door", Text, nullable=False, comment="app, api or bot"),
-    Column("model", Text, comment="that read it; myna: it was only quoted"),
+    Column("model", Text, comment="that wrote the answer; myna: none did"),
     Column("spans", JSONB, nullable=False, comment="[start, end] of what cites it"),
     Column("at", Instant, nullable=False),
     UniqueConstraint("answer", "post_id"),

@@ -43,9 +43,9 @@ class Receipt:
     at: datetime
     door: Door
     model: str | None
-    """The model that read the post; ``myna``: it was quoted, and no model's words were shown."""
+    """What wrote the answer; ``myna``: posts were quoted, and no model's words were shown."""
     spans: tuple[Quoted, ...]
-    """Empty where the post was read and is not cited."""
+    """Empty where the post was shown as a source and is not cited."""
 
 
 def save_receipts(

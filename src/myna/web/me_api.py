@@ -114,11 +114,15 @@ class ReceiptView(BaseModel):
     answer: UUID
     at: datetime
     door: Literal["app", "api", "bot"]
-    model: str | None = Field(description="What read the post; `myna`: it was only quoted.")
+    model: str | None = Field(
+        description="What wrote the answer; `myna`: posts were quoted, no model's words shown."
+    )
     network: str
     uri: str
     url: str | None
-    spans: list[QuotedView] = Field(description="Empty where it was read and is not cited.")
+    spans: list[QuotedView] = Field(
+        description="Empty where it was shown as a source and is not cited."
+    )
 
 
 class ReceiptsView(BaseModel):

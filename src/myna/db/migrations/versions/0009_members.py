@@ -40,7 +40,7 @@ def upgrade() -> None:
         sa.Column("post_id", sa.BigInteger(), nullable=False),
         sa.Column("account", sa.BigInteger(), nullable=False, comment="the post's author"),
         sa.Column("door", sa.Text(), nullable=False, comment="app, api or bot"),
-        sa.Column("model", sa.Text(), comment="that read it; myna: it was only quoted"),
+        sa.Column("model", sa.Text(), comment="that wrote the answer; myna: none did"),
         sa.Column("spans", JSONB(), nullable=False, comment="[start, end] of what cites it"),
         sa.Column("at", _INSTANT, nullable=False),
         sa.CheckConstraint("door in ('app', 'api', 'bot')", name=op.f("ck_receipts_door")),
