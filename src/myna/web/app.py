@@ -17,6 +17,7 @@ from myna.web import chat_api, info_api, me_api, metrics, openai_api, search_api
 from myna.web.errors import ErrorBody, add_error_handlers
 from myna.web.pages import add_pages, page, wants_page
 from myna.web.parts import Parts, Wiring
+from myna.web.rest import Rest
 from myna.web.security import Guard
 
 DESCRIPTION = """Questions answered from a network's posts, with the posts that say so.
@@ -49,6 +50,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         responses={"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}},
     )
     app.state.wiring = wiring
+    app.add_middleware(Rest, folder=settings.index_dir)
     app.add_middleware(Guard, settings=settings)
     add_error_handlers(app)
     for room in (info_api, chat_api, me_api, search_api, trends_api, openai_api, metrics):
