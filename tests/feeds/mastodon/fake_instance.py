@@ -40,6 +40,8 @@ class FakeInstance:
     deaf: bool = False
     """Streams say nothing of what happens."""
     posted: list[dict[str, Any]] = field(default_factory=list)
+    mentioned: list[str] = field(default_factory=list)
+    """Numbers of the statuses that mention the account."""
     lose_answers: int = 0
     """So many posts are taken without an answer."""
     port: int = 0
@@ -253,6 +255,27 @@ class FakeInstance:
                 return JSONResponse({"error": "gateway"}, 502)
             return made
 
+        @app.delete("/api/v1/statuses/{id}")
+        def unsend(id: str, authorization: str | None = Header(None)) -> dict[str, Any]:
+            check(authorization)
+            if id not in self.statuses:
+                raise HTTPException(404)
+            return self.statuses.pop(id)
+
+        @app.get("/api/v1/notifications")
+        def notifications(
+            limit: int = 20, min_id: str = "", authorization: str | None = Header(None)
+        ) -> list[dict[str, Any]]:
+            check(authorization)
+            told = [
+                {"id": str(number), "type": "mention", "status": self.statuses[id]}
+                for number, id in enumerate(self.mentioned, 1)
+                if id in self.statuses
+            ]
+            if min_id:
+                told = [one for one in told if int(one["id"]) > int(min_id)][:limit]
+            return list(reversed(told))[:limit]
+
         @app.websocket("/api/v1/streaming")
         async def streaming(socket: WebSocket) -> None:
             if socket.headers.get("authorization") != f"Bearer {TOKEN}":
@@ -279,6 +302,22 @@ class FakeInstance:
                 self._sockets.remove(mine)
 
         return app
+
+    def mention(self, words: str, **more: Any) -> dict[str, Any]:
+        """A status that mentions Myna, by somebody elsewhere."""
+        me = {
+            "id": self.account("myna")["id"],
+            "acct": "myna",
+            "url": "https://instance.example/@myna",
+        }
+        markup = (
+            '<a href="https://instance.example/@myna" class="u-url mention">@<span>myna</span></a>'
+        )
+        status = self.status(
+            f"{markup} {words}", **{"by": "bo@other.example", "mentions": [me], **more}
+        )
+        self.mentioned.append(status["id"])
+        return status
 
     def forget_keys(self) -> None:
         """As an instance does after an hour."""

@@ -75,6 +75,14 @@ class Server:
         """
         return self._ask("POST", path, body=body, headers=headers)
 
+    def delete(self, path: str) -> None:
+        """Have something deleted.
+
+        Raises:
+            Refused, SourceError: as for ``post``.
+        """
+        self._ask("DELETE", path)
+
     def statuses(self, ids: Sequence[str]) -> list[Any]:
         """Those statuses of at most ``MOST_STATUSES`` that are there and may be seen. Instances
         older than 4.3 are asked for each by itself.

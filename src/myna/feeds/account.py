@@ -1,0 +1,136 @@
+"""The seam between the bot and an account of Myna's on a network: reading a post as it is now, and
+answering it once.
+
+Servers know posts by names of their own (``id``); a program that dies between sending and hearing that
+it was sent asks again and must find its reply, not write another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from myna.post import Author
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What fits into a reply."""
+
+    size: int
+    """Of a part, as ``measure`` counts."""
+    parts: int
+    """Most parts of a reply: each answers the one before."""
+    measure: Callable[[str], int] = field(compare=False)
+    """The size of a text as the network counts it: addresses and handles are often shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A post above the one that is answered."""
+
+    uri: str
+    author: Author
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A post as it is now."""
+
+    id: str
+    uri: str
+    author: Author
+    text: str = field(repr=False)
+    """Without the mention of the account."""
+    lang: str | None
+    is_public: bool
+    """Everybody may read it. What is not is answered in the same circle, and nothing of it is
+    stored."""
+    mentions: bool
+    """It mentions the account."""
+    above: Sequence[Said] = field(default=(), repr=False)
+    """What it answers, the oldest first."""
+    warning: str = field(default="", repr=False)
+    visibility: str = ""
+    """The network's word for who may read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """A mention of the account, as its server noticed it."""
+
+    id: str
+    uri: str
+    author: str
+    """Id of who wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A post of the account's."""
+
+    id: str
+    uri: str
+
+
+class Account(Protocol):
+    """One account; share it between threads."""
+
+    @property
+    def author(self) -> str:
+        """Its id among the authors of its network."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """What fits into a reply."""
+        ...
+
+    def is_marked(self) -> bool:
+        """Whether the account says that a program acts for it; else it must not act.
+
+        Raises:
+            SourceError: that cannot be told now.
+        """
+        ...
+
+    def noticed(self, after: str) -> tuple[Sequence[Noticed], str]:
+        """Mentions behind a place, the oldest first, and the place behind them. "" gives none and
+        the place of now.
+
+        Raises:
+            SourceError: they cannot be had now.
+        """
+        ...
+
+    def look(self, id: str) -> Looked | None:
+        """The post as it is now, with what stands above it; None where it is no more, or may not
+        be seen.
+
+        Raises:
+            SourceError: that cannot be told now.
+        """
+        ...
+
+    def reply(
+        self, to: Looked | Sent, text: str, *, first: Looked, key: str, lang: str | None = None
+    ) -> Sent:
+        """Answer ``to`` once: where a reply of the account's is there, it is that. ``first`` is
+        the mention, ``to`` is that or the part before; ``key`` is made from the mention's URI and
+        the part's number; ``lang`` is the reply's language, else the mention's.
+
+        Raises:
+            SourceError: whether it is there is not known; trying again does no harm. With status
+                429, the server wants a pause.
+        """
+        ...
+
+    def delete(self, id: str) -> None:
+        """Delete a post of the account's; one that is not there is no error.
+
+        Raises:
+            SourceError: it could not be done.
+        """
+        ...

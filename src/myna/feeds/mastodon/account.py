@@ -1,0 +1,180 @@
+"""Myna's account on an instance: see ``feeds.account``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import regex
+
+from myna.db.connections import Connected, Secret
+from myna.errors import SourceError
+from myna.feeds.account import Limits, Looked, Noticed, Said, Sent
+from myna.feeds.mastodon.network import NETWORK
+from myna.feeds.mastodon.server import Refused, Server
+from myna.feeds.mastodon.status import BadStatus, author_of, id_of, is_public, post_of, uri_of
+
+PARTS = 3
+ADDRESS_CHARACTERS = 23
+"""What an address counts, however long it is."""
+_ADDRESS = regex.compile(r"https?://\S+")
+_HANDLE = regex.compile(r"(?<![\w/])@(\w[\w.-]*)@[\w.-]+\w")
+_LETTER = regex.compile(r"\X")
+_GONE = frozenset({403, 404, 410})
+
+
+class MastodonAccount:
+    """See ``feeds.account.Account``."""
+
+    def __init__(self, server: Server, id: str, host: str, characters: int) -> None:
+        """``id`` is what the instance calls the account, ``host`` where it is at home."""
+        self._server = server
+        self._id = id
+        self._host = host
+        self._author = ""
+        self.limits = Limits(characters, PARTS, measure)
+
+    @property
+    def author(self) -> str:
+        """See ``Account.author``; it is asked for once."""
+        if not self._author:
+            self._author = self._own()
+        return self._author
+
+    def is_marked(self) -> bool:
+        """See ``Account.is_marked``: the account is automated, as its profile's settings say."""
+        return _object(self._server.get("/api/v1/accounts/verify_credentials")).get("bot") is True
+
+    def noticed(self, after: str) -> tuple[Sequence[Noticed], str]:
+        """See ``Account.noticed``; the place is the number of a notification."""
+        asked: dict[str, Any] = {"types[]": ["mention"], "limit": "40" if after else "1"}
+        if after:
+            asked["min_id"] = after
+        page = self._server.get("/api/v1/notifications", asked)
+        told = [one for one in page if isinstance(one, Mapping)] if isinstance(page, list) else []
+        places = [one["id"] for one in told if isinstance(one.get("id"), str)]
+        place = max([*places, after], key=lambda id: (len(id), id)) or "0"
+        if not after:
+            return (), place
+        return [one for one in map(self._noticed, reversed(told)) if one], place
+
+    def look(self, id: str) -> Looked | None:
+        """See ``Account.look``."""
+        try:
+            status = _object(self._server.get(f"/api/v1/statuses/{id}"))
+            context = _object(self._server.get(f"/api/v1/statuses/{id}/context"))
+        except Refused as refused:
+            if refused.status in _GONE:
+                return None
+            raise
+        try:
+            return self._looked(status, context)
+        except BadStatus as error:
+            raise SourceError(f"A status at {self._server.host} {error}.") from None
+
+    def reply(
+        self, to: Looked | Sent, text: str, *, first: Looked, key: str, lang: str | None = None
+    ) -> Sent:
+        """See ``Account.reply``. The instance takes a key once, but forgets it after an hour: so
+        first the thread is looked at. Who may read the mention may read the reply, behind the same
+        warning."""
+        if there := self._find_reply(to.id):
+            return there
+        body = {
+            "status": f"@{first.author.handle} {text}",
+            "in_reply_to_id": to.id,
+            "visibility": first.visibility,
+            "spoiler_text": first.warning,
+        }
+        if lang := lang or first.lang:
+            body["language"] = lang
+        made = self._server.post("/api/v1/statuses", body, {"Idempotency-Key": key})
+        return _sent(_object(made), self._server.host)
+
+    def delete(self, id: str) -> None:
+        """See ``Account.delete``."""
+        try:
+            self._server.delete(f"/api/v1/statuses/{id}")
+        except Refused as refused:
+            if refused.status not in _GONE:
+                raise
+
+    def _own(self) -> str:
+        account = _object(self._server.get("/api/v1/accounts/verify_credentials"))
+        try:
+            return author_of(account, NETWORK, self._host).id
+        except BadStatus:
+            raise SourceError(f"{self._server.host} does not say who Myna is there.") from None
+
+    def _noticed(self, told: Mapping[str, Any]) -> Noticed | None:
+        status = _object(told.get("status"))
+        try:
+            author = author_of(_object(status.get("account")), NETWORK, self._host)
+            return Noticed(id_of(status), uri_of(status), author.id)
+        except BadStatus:
+            return None
+
+    def _looked(self, status: Mapping[str, Any], context: Mapping[str, Any]) -> Looked:
+        post = post_of(status, NETWORK, self._host, None)
+        own = [one for one in _objects(status.get("mentions")) if one.get("id") == self._id]
+        text = post.text
+        for one in own:
+            handle = str(one.get("acct"))
+            text = text.replace(f"@{handle if '@' in handle else f'{handle}@{self._host}'}", " ")
+        above = []
+        for one in _objects(context.get("ancestors")):
+            try:
+                said = post_of(one, NETWORK, self._host, None)
+            except BadStatus:
+                continue
+            above.append(Said(said.uri, said.author, said.text))
+        return Looked(
+            id=id_of(status),
+            uri=post.uri,
+            author=post.author,
+            text=" ".join(text.split()),
+            lang=post.lang,
+            is_public=is_public(status),
+            mentions=bool(own),
+            above=above,
+            warning=str(post.raw.get("spoiler_text", "")),
+            visibility=str(status.get("visibility")),
+        )
+
+    def _find_reply(self, id: str) -> Sent | None:
+        """The account's own reply to a status, by an earlier try."""
+        context = _object(self._server.get(f"/api/v1/statuses/{id}/context"))
+        for one in _objects(context.get("descendants")):
+            account = _object(one.get("account"))
+            if one.get("in_reply_to_id") == id and account.get("id") == self._id:
+                return _sent(one, self._server.host)
+        return None
+
+
+def open_account(connection: Connected, secret: Secret) -> MastodonAccount:
+    """The account of a connection: every connection to an instance has one."""
+    settings = connection.settings
+    host = str(settings["handle"]).rpartition("@")[2]
+    server = Server(settings["instance"], secret.reveal("token") or "")
+    return MastodonAccount(server, settings["account"], host, settings["characters"])
+
+
+def measure(text: str) -> int:
+    """Graphemes, as Mastodon counts them: an address is 23, a handle is without its host."""
+    text = _ADDRESS.sub("x" * ADDRESS_CHARACTERS, text)
+    return len(_LETTER.findall(_HANDLE.sub(r"@\1", text)))
+
+
+def _sent(status: Mapping[str, Any], host: str) -> Sent:
+    try:
+        return Sent(id_of(status), uri_of(status))
+    except BadStatus:
+        raise SourceError(f"{host} does not say what became of the reply.") from None
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
