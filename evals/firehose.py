@@ -213,11 +213,11 @@ def followed(posts: int, settings: Settings, network: AtNetwork) -> dict[str, An
         said: list[tuple[float, int, str]] = []
         for number in range(posts):
             began = time.monotonic()
-            probes.put(("found", number, began))
-            said.append((began, number, author.post(f"a post with {word_of(number)} in it")))
+            probes.put(("found", word_of("", number), began))
+            said.append((began, number, author.post(f"a post with {word_of('', number)} in it")))
             if said[0][0] < began - DELETED_AFTER_S and number % 2:
                 _, old, uri = said.pop(0)
-                probes.put(("gone", old, time.monotonic()))
+                probes.put(("gone", word_of("", old), time.monotonic()))
                 author.delete(uri)
             time.sleep(max(0.0, PACE_S - (time.monotonic() - began)))
         probes.put(None)

@@ -15,6 +15,10 @@
     all processes together at their highest; PostgreSQL's shared memory is counted once;
 ``disk_mb_per_million``
     of the store (its write-ahead log apart) and the index, for a million events;
+``search_p50_ms`` and the like
+    of usual searches, one a second, over the run and in its first and last third;
+``segments``, ``most_segments``
+    of the text index at the end and at most (the course of both is printed);
 ``vectors_coverage``, ``vectors_behind_s``
     share of the changes that have vectors at the end, and how long the others took after it.
 
@@ -35,7 +39,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +60,8 @@ from myna.telemetry import configure_logging
 
 SAMPLE_S = 2.0
 UNPACED_EVENTS = 400_000
+USUAL_S = 1.0
+"""Between two usual searches."""
 DRAIN_S = 600.0
 
 
@@ -180,7 +186,7 @@ def run(settings: Settings, lines: Path, rate: float, seconds: float) -> dict[st
             stdout=subprocess.PIPE,
             stderr=(settings.home / "source.log").open("ab"),
         )
-        searcher = spawn.Process(target=look, args=(settings, probes, times))
+        searcher = spawn.Process(target=look, args=(settings, probes, times, USUAL_S))
         searcher.start()
         assert searcher.pid is not None
         roles = {"source": source.pid, "index": index.process.pid, "embed": embed.process.pid}
@@ -206,7 +212,7 @@ def run(settings: Settings, lines: Path, rate: float, seconds: float) -> dict[st
             wait_until(lambda: embedded(settings) >= stored(db), 120)
         behind = time.monotonic() - ended
         probes.put(None)
-        found: dict[str, list[float]] = {"found": [], "gone": []}
+        found: dict[str, list[Any]] = {"found": [], "gone": [], "usual": []}
         while (told := times.get()) is not None:
             found[told[0]].append(told[1])
         searcher.join()
@@ -224,6 +230,7 @@ def run(settings: Settings, lines: Path, rate: float, seconds: float) -> dict[st
         "fresh_max_s": max(found["found"], default=0.0),
         "delete_p99_s": percentile(found["gone"], 0.99),
         "probes": len(found["found"]) + len(found["gone"]),
+        **usual_searches(found["usual"]),
         "changes": changes,
         "rss_mb": max(sample.rss_mb for sample in watched.samples),
         "rss_end_mb": last.rss_mb,
@@ -236,6 +243,21 @@ def run(settings: Settings, lines: Path, rate: float, seconds: float) -> dict[st
         "cpu_us_per_event": {
             role: round(seconds / max(1, events) * 1e6, 1) for role, seconds in cpu.items()
         },
+    }
+
+
+def usual_searches(times: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """Searches as people type them, over the run and in its first and last third."""
+    ended = max((at for at, _ in times), default=0.0)
+    third = {
+        "": [took for _, took in times],
+        "_first": [took for at, took in times if at <= ended / 3],
+        "_last": [took for at, took in times if at >= ended * 2 / 3],
+    }
+    return {
+        f"search_p{share}{name}_ms": percentile(some, share / 100) * 1000
+        for name, some in third.items()
+        for share in (50, 99)
     }
 
 

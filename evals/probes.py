@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ POLL_S = 0.02
 """Between two searches for one: so much too late it may be seen."""
 NEWS_S = 0.1
 """A commit is looked at for so long; what it has not brought does not come before the next."""
+USUAL = ("people", "good day", "new music", "i don't know", "police")
+"""As people type them: whether they slow down as the index grows."""
 GIVE_UP_S = 30.0
 _DELETED_AFTER = 24
 """Probes after which one is deleted: twelve seconds. Were it deleted before it is found, it would
@@ -27,17 +30,18 @@ count as never found."""
 TICK_S = 0.01
 
 
-def probe(number: int) -> Event:
+def probe(tag: str, number: int) -> Event:
     """A post that is looked for, by a word that nothing else has."""
-    uri = f"probe-{number}"
+    uri = f"probe-{tag}-{number}"
     author = Author(NETWORK, "probe", "probe")
-    post = Post(NETWORK, uri, author, f"a post with {word_of(number)} in it", datetime.now(UTC))
+    text = f"a post with {word_of(tag, number)} in it"
+    post = Post(NETWORK, uri, author, text, datetime.now(UTC))
     return Event(Kind.CREATE, NETWORK, uri, post)
 
 
-def word_of(number: int) -> str:
+def word_of(tag: str, number: int) -> str:
     """The probe's word."""
-    return f"zzprobe{number}qq"
+    return f"zzprobe{tag}x{number}qq"
 
 
 class Feeder:
@@ -47,6 +51,8 @@ class Feeder:
         self._lines, self._pipe = lines, pipe
         self._rate, self._seconds = rate, seconds
         self._probes = probes
+        self._tag = f"{time.time_ns():x}"
+        """Of this run: a store may have the probes of another."""
         self._made = 0
         self._deletable: list[int] = []
         self.events = 0
@@ -77,13 +83,13 @@ class Feeder:
     def _probe(self) -> None:
         number = self._made
         self._made += 1
-        self._hand("found", number, probe(number))
+        self._hand("found", number, probe(self._tag, number))
         if number >= _DELETED_AFTER and number % 2:  # every other one, when it surely was found
             old = number - _DELETED_AFTER
-            self._hand("gone", old, Event(Kind.DELETE, NETWORK, f"probe-{old}"))
+            self._hand("gone", old, Event(Kind.DELETE, NETWORK, f"probe-{self._tag}-{old}"))
 
     def _hand(self, what: str, number: int, event: Event) -> None:
-        self._probes.put((what, number, time.monotonic()))
+        self._probes.put((what, word_of(self._tag, number), time.monotonic()))
         self._pipe.write(line_of(event))
         self._pipe.flush()
         self.events += 1
@@ -96,28 +102,36 @@ def commit_of(settings: Settings) -> int:
     return 0
 
 
-def look(settings: Settings, probes: Any, times: Any) -> None:
-    """The searcher's process: look for each probe until it is found, or gone."""
+def look(settings: Settings, probes: Any, times: Any, usual_s: float = 0.0) -> None:
+    """The searcher's process: look for each probe until it is found, or gone; beside it, a usual
+    search every ``usual_s`` seconds, where that is not 0."""
     db = open_database(settings, migrate=False)
     searcher = Searcher(db, settings.index_dir, embedder=None)
-    waiting: list[tuple[str, int, float]] = []
+    waiting: list[tuple[str, str, float]] = []
     open_ended = True
     seen, news_until = 0, 0.0
+    usual, began = 0, time.monotonic()
+    next_usual = began if usual_s else math.inf
     while open_ended or waiting:
-        while open_ended and not (probes.empty() and waiting):
+        while open_ended and not probes.empty():
             told = probes.get()
             if told is None:
                 open_ended = False
                 break
             waiting.append(told)
+        if (now := time.monotonic()) >= next_usual and open_ended:
+            next_usual = now + usual_s
+            searcher.search(USUAL[usual % len(USUAL)])
+            times.put(("usual", (now - began, time.monotonic() - now)))
+            usual += 1
         if (commit := commit_of(settings)) != seen:
             seen, news_until = commit, time.monotonic() + NEWS_S
         news = time.monotonic() < news_until
         for told in list(waiting):
-            what, number, since = told
+            what, word, since = told
             if what == "found" and not news and time.monotonic() - since <= GIVE_UP_S:
                 continue
-            found = bool(searcher.search(word_of(number), limit=1).hits)
+            found = bool(searcher.search(word, limit=1).hits)
             took = time.monotonic() - since
             if found == (what == "found") or took > GIVE_UP_S:
                 waiting.remove(told)

@@ -36,6 +36,8 @@ _BACKLOG_SECONDS = 2.0
 """A backlog too: many small commits would take longer than the writing."""
 _COMMIT_SHARE = 1 / 8
 """Of the time, for the commits of a backlog: a short one is hardly seen."""
+_QUIET_SHARE = 1 / 4
+"""Of the time, for commits while nothing waits: each costs some ten milliseconds, however little is new."""
 _BACKLOG_STEPS = 10
 """More steps than this without a pause were a backlog."""
 _RELEASE_SECONDS = 30.0
@@ -135,7 +137,7 @@ class Follower:
         seconds, ended_at = self._writer.last_commit
         waited = time.monotonic() - ended_at
         if caught_up:  # the newest post should be seen at once, but commits must not be all we do
-            return waited >= min(2 * seconds, _COMMIT_SECONDS)
+            return waited >= min(seconds / _QUIET_SHARE, _COMMIT_SECONDS)
         pause = max(_COMMIT_SECONDS, seconds / _COMMIT_SHARE)
         many = self._read - self._writer.begun >= _COMMIT_CHANGES
         return many or waited >= min(pause, _BACKLOG_SECONDS)
