@@ -177,6 +177,14 @@ def test_limits_are_kept_to(fake: FakeX) -> None:
     assert time.monotonic() - began > 0.9
 
 
+def test_also_before_a_stream_is_opened_anew(fake: FakeX) -> None:
+    fake.refuse["/2/tweets/search/stream"] = (429, {"Retry-After": "1"})
+    began = time.monotonic()
+    with pytest.raises(SourceError, match="enough requests"):
+        take(stream_of(fake), "", texts)
+    assert time.monotonic() - began > 0.9
+
+
 def test_bad_lines_are_told_and_passed(fake: FakeX) -> None:
     def speak() -> None:
         fake.tell("{ not JSON")

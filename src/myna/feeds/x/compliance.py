@@ -67,6 +67,9 @@ class Compliance:
             SourceError: a job failed; beyond X's time it says so.
         """
         reading = Reading(self._server, self._network, self._stop)
+        yield from reading.patiently(self._compare(reading, cursor))
+
+    def _compare(self, reading: Reading, cursor: str) -> Iterator[Record | None]:
         while not self._stop.is_set():
             began, last = datetime.now(UTC), _time(cursor)
             if last and began < last + EVERY:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from myna.feeds.ingest import BATCH_SECONDS
@@ -44,6 +44,20 @@ class Reading:
                     raise
                 yield from self.wait(refused.retry_after_s or NO_WORD_SECONDS)
         return {}
+
+    def patiently(self, records: Iterator[Record | None]) -> Waiting:
+        """``records``; where X has had enough of opening streams and jobs, the pause that it asks
+        for comes before the error.
+
+        Raises:
+            SourceError: as ``records`` does.
+        """
+        try:
+            yield from records
+        except Refused as refused:
+            if refused.status == 429:
+                yield from self.wait(refused.retry_after_s or NO_WORD_SECONDS)
+            raise
 
     def pages(self, path: str, params: Mapping[str, str], cursor: str) -> Waiting:
         """The records of all pages; returns the largest number among them, and whether those were

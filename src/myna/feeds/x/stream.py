@@ -51,9 +51,12 @@ class Stream:
         self._stop = stop or threading.Event()
 
     def read(self, cursor: str) -> Iterator[Record | None]:
-        """See ``Source.read``; it ends only with an error or a stop. The stream is opened before
-        the past is read, so that nothing lies between."""
+        """See ``Source.read``; it ends only with an error or a stop."""
         reading = Reading(self._server, self._network, self._stop)
+        yield from reading.patiently(self._follow(reading, cursor))
+
+    def _follow(self, reading: Reading, cursor: str) -> Iterator[Record | None]:
+        """The stream is opened before the past is read, so that nothing lies between."""
         set_rules(self._server, self._rules)
         place = Place.read(cursor)
         with Lines(self._server, STREAM, ASKED) as lines:
