@@ -42,6 +42,7 @@ from myna.index.follow import run_follower
 from myna.index.search import Searcher
 from myna.index.terms import content_tokens
 from myna.settings import Settings
+from myna.telemetry import configure_logging
 
 KINDS = ("keyword", "words", "phrase", "or3", "filters", "latest", "next_page", "counts", "hybrid")
 SCALE_S = 8.0
@@ -303,6 +304,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--postgres", type=int, default=200_000, help="posts; 0 to leave it out")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args(arguments)
+    configure_logging("warning")
     if args.home:
         figures = run(Settings(home=args.home), args)
     else:

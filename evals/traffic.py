@@ -35,6 +35,7 @@ from myna.db.posts import apply_events
 from myna.index.follow import run_follower
 from myna.post import Author, Event, Kind, Post
 from myna.settings import Settings
+from myna.telemetry import configure_logging
 
 NETWORK = "bench"
 
@@ -351,6 +352,7 @@ def _index(settings: Settings, stop: Any) -> None:
     """The text index's role until ``stop``, then until it has everything."""
     from myna.index.follow import Follower
 
+    configure_logging("warning")
     done = threading.Event()
     threading.Thread(target=lambda: (stop.wait(), done.set()), daemon=True).start()
     run_follower(settings, done)

@@ -39,8 +39,8 @@ from myna.index.purge_vectors import PURGE
 from myna.settings import Settings
 from myna.telemetry import get_logger
 
-_MOST_BEHIND = 20_000
-"""Changes that may wait for the text index before vectors wait for it: a few seconds of a rush."""
+_MOST_BEHIND = 2_000
+"""Changes that may wait for the text index before vectors wait for it: half a second of a rush."""
 _MAINTAIN_SECONDS = 1.0
 _HOUR_SECONDS = 3600.0
 ANEW = "vectors.anew"

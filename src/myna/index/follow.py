@@ -32,8 +32,10 @@ POLL_SECONDS = 0.05
 _COMMIT_CHANGES = 20_000
 _COMMIT_SECONDS = 0.25
 """The newest post is committed at least this often."""
+_BACKLOG_LEAST_SECONDS = 1.0
 _BACKLOG_SECONDS = 2.0
-"""A backlog too: many small commits would take longer than the writing."""
+"""A backlog as often as this at most and at least: with a thousand posts a commit, tantivy takes twice
+the time for a post that it takes with five thousand."""
 _COMMIT_SHARE = 1 / 8
 """Of the time, for the commits of a backlog: a short one is hardly seen."""
 _QUIET_SHARE = 1 / 4
@@ -138,7 +140,7 @@ class Follower:
         waited = time.monotonic() - ended_at
         if caught_up:  # the newest post should be seen at once, but commits must not be all we do
             return waited >= min(seconds / _QUIET_SHARE, _COMMIT_SECONDS)
-        pause = max(_COMMIT_SECONDS, seconds / _COMMIT_SHARE)
+        pause = max(_BACKLOG_LEAST_SECONDS, seconds / _COMMIT_SHARE)
         many = self._read - self._writer.begun >= _COMMIT_CHANGES
         return many or waited >= min(pause, _BACKLOG_SECONDS)
 

@@ -69,7 +69,7 @@ class Parents:
             if (
                 post.state is State.LIVE
                 and post.account not in self._hidden
-                and Use.RETRIEVE not in post.refused
+                and not (post.refused and Use.RETRIEVE in post.refused)
             ):
                 known[key] = above_of(post.post, words[post.id])
             else:

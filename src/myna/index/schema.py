@@ -107,7 +107,7 @@ def document(
     own = own_number(stored)
     made.add_unsigned("origin", origin or own)
     made.add_unsigned("person", person_of(post.author))
-    if Use.RETRIEVE in stored.refused:
+    if stored.refused and Use.RETRIEVE in stored.refused:
         add("refused", RETRIEVE)
     elif origin is None or origin == own:
         people = addressed.union(mentions) if post.channel else mentions
