@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from myna.post import Author
@@ -24,6 +25,17 @@ class Limits:
     """Most parts of a reply: each answers the one before."""
     measure: Callable[[str], int] = field(compare=False)
     """The size of a text as the network counts it: addresses and handles are often shorter."""
+    links: bool = False
+    """Words can be links; else a link's address stands in the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link behind characters [start, end) of a text."""
+
+    start: int
+    end: int
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,13 @@ class Looked:
     warning: str = field(default="", repr=False)
     visibility: str = ""
     """The network's word for who may read it."""
+    thread: str = ""
+    """URI of the first post of the thread, where the network tells it."""
+    written_at: datetime | None = None
+    blocked: bool = False
+    """Its author blocks the account, or the other way round."""
+    closed: bool | None = None
+    """Whether the account may not reply; None where that is not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +134,19 @@ class Account(Protocol):
         ...
 
     def reply(
-        self, to: Looked | Sent, text: str, *, first: Looked, key: str, lang: str | None = None
+        self,
+        to: Looked | Sent,
+        text: str,
+        *,
+        first: Looked,
+        key: str,
+        lang: str | None = None,
+        links: Sequence[Link] = (),
     ) -> Sent:
         """Answer ``to`` once: where a reply of the account's is there, it is that. ``first`` is
         the mention, ``to`` is that or the part before; ``key`` is made from the mention's URI and
-        the part's number; ``lang`` is the reply's language, else the mention's.
+        the part's number, in the form of a TID; ``lang`` is the reply's language, else the
+        mention's; ``links`` are there only where ``limits.links`` says so.
 
         Raises:
             SourceError: whether it is there is not known; trying again does no harm. With status

@@ -40,10 +40,23 @@ def test_a_mention_is_read_with_what_stands_above(fake: FakeInstance, account: A
     assert (found.mentions, found.is_public, found.lang) == (True, True, "en")
     assert [one.text for one in found.above] == ["Is the bridge open?"]
     assert not looked(account, first["id"]).mentions
+    assert found.thread == first["uri"]
+    assert found.written_at
     fake.statuses.pop(status["id"])
     assert account.look(status["id"]) is None
     assert account.author == "https://instance.example/users/myna"
     assert account.is_marked()
+
+
+def test_what_may_not_be_given_to_a_model_does_not_stand_above(
+    fake: FakeInstance, account: Account
+) -> None:
+    shy = fake.status("shy", by="cy", account={"note": "#nobot"})
+    private = fake.status("private", by="di", visibility="private", in_reply_to_id=shy["id"])
+    open_ = fake.status("open", in_reply_to_id=private["id"])
+    found = looked(account, fake.mention("?", in_reply_to_id=open_["id"])["id"])
+    assert [one.text for one in found.above] == ["open"]
+    assert found.thread == shy["uri"]
 
 
 @pytest.mark.parametrize("visibility", ["public", "unlisted", "private", "direct"])

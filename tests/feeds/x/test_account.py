@@ -10,6 +10,7 @@ import pytest
 from myna.errors import InvalidRequest, SourceError
 from myna.feeds.account import Account, Looked
 from myna.feeds.x.account import XAccount, measure
+from myna.feeds.x.post import uri_of
 from myna.feeds.x.server import Server
 from myna.feeds.x.signing import Keys
 from tests.feeds.x.fake_x_server import BEARER, FakeX, running
@@ -42,6 +43,12 @@ def test_a_mention_is_read_with_what_stands_above(fake: FakeX, account: Account)
     assert found.text == "what do people say?"
     assert found.mentions
     assert [one.text for one in found.above] == ["Is the bridge open?"]
+    shy = fake.user("cy", description="#nobot")
+    hidden = fake.post("hidden", by=shy, referenced_tweets=above)
+    below = [{"type": "replied_to", "id": hidden["id"]}]
+    deep = looked(account, fake.post("@myna?", referenced_tweets=below, conversation_id="7"))
+    assert [one.text for one in deep.above] == ["Is the bridge open?"]
+    assert deep.thread == uri_of("7")
     fake.posts.pop(post["id"])
     assert account.look(post["id"]) is None
 

@@ -9,10 +9,20 @@ import regex
 
 from myna.db.connections import Connected, Secret
 from myna.errors import SourceError
-from myna.feeds.account import Limits, Looked, Noticed, Said, Sent
+from myna.feeds.account import Limits, Link, Looked, Noticed, Said, Sent
 from myna.feeds.mastodon.network import NETWORK
 from myna.feeds.mastodon.server import Refused, Server
-from myna.feeds.mastodon.status import BadStatus, author_of, id_of, is_public, post_of, uri_of
+from myna.feeds.mastodon.status import (
+    BadStatus,
+    author_of,
+    id_of,
+    is_public,
+    post_of,
+    signal_of,
+    uri_of,
+)
+from myna.post import Use
+from myna.safety.consent.signals import allows
 
 PARTS = 3
 ADDRESS_CHARACTERS = 23
@@ -73,11 +83,19 @@ class MastodonAccount:
             raise SourceError(f"A status at {self._server.host} {error}.") from None
 
     def reply(
-        self, to: Looked | Sent, text: str, *, first: Looked, key: str, lang: str | None = None
+        self,
+        to: Looked | Sent,
+        text: str,
+        *,
+        first: Looked,
+        key: str,
+        lang: str | None = None,
+        links: Sequence[Link] = (),
     ) -> Sent:
         """See ``Account.reply``. The instance takes a key once, but forgets it after an hour: so
         first the thread is looked at. Who may read the mention may read the reply, behind the same
         warning."""
+        del links
         if there := self._find_reply(to.id):
             return there
         body = {
@@ -121,13 +139,8 @@ class MastodonAccount:
         for one in own:
             handle = str(one.get("acct"))
             text = text.replace(f"@{handle if '@' in handle else f'{handle}@{self._host}'}", " ")
-        above = []
-        for one in _objects(context.get("ancestors")):
-            try:
-                said = post_of(one, NETWORK, self._host, None)
-            except BadStatus:
-                continue
-            above.append(Said(said.uri, said.author, said.text))
+        ancestors = _objects(context.get("ancestors"))
+        above = [said for one in ancestors if (said := self._said(one))]
         return Looked(
             id=id_of(status),
             uri=post.uri,
@@ -139,7 +152,20 @@ class MastodonAccount:
             above=above,
             warning=str(post.raw.get("spoiler_text", "")),
             visibility=str(status.get("visibility")),
+            thread=_uri(ancestors[0]) if ancestors else post.uri,
+            written_at=post.created_at,
         )
+
+    def _said(self, status: Mapping[str, Any]) -> Said | None:
+        """A status above, where it may be given to a model."""
+        try:
+            post = post_of(status, NETWORK, self._host, None)
+        except BadStatus:
+            return None
+        signal = signal_of(status, post.author, self._host).signal
+        if not is_public(status) or signal is None or not allows(signal, Use.GENERATE):
+            return None
+        return Said(post.uri, post.author, post.text)
 
     def _find_reply(self, id: str) -> Sent | None:
         """The account's own reply to a status, by an earlier try."""
@@ -163,6 +189,11 @@ def measure(text: str) -> int:
     """Graphemes, as Mastodon counts them: an address is 23, a handle is without its host."""
     text = _ADDRESS.sub("x" * ADDRESS_CHARACTERS, text)
     return len(_LETTER.findall(_HANDLE.sub(r"@\1", text)))
+
+
+def _uri(status: Mapping[str, Any]) -> str:
+    uri = status.get("uri")
+    return uri if isinstance(uri, str) else ""
 
 
 def _sent(status: Mapping[str, Any], host: str) -> Sent:

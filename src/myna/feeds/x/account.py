@@ -12,11 +12,12 @@ import regex
 
 from myna.db.connections import Connected, Secret
 from myna.errors import InvalidRequest, SourceError
-from myna.feeds.account import Limits, Looked, Noticed, Said, Sent
+from myna.feeds.account import Limits, Link, Looked, Noticed, Said, Sent
 from myna.feeds.x.network import NETWORK, server_of
 from myna.feeds.x.post import ASKED, BadPost, Given, events_of, is_id, uri_of
 from myna.feeds.x.server import Refused, Server
-from myna.post import Post
+from myna.post import Post, Signal, Use
+from myna.safety.consent.signals import allows
 
 SIZE = 280
 ADDRESS_SIZE = 23
@@ -63,7 +64,7 @@ class XAccount:
         told = self._ask(id)
         if told is None:
             return None
-        post, raw = told
+        post, raw, _ = told
         return Looked(
             id=id,
             uri=post.uri,
@@ -73,10 +74,19 @@ class XAccount:
             is_public=True,
             mentions=self._is_mentioned(raw),
             above=self._above(raw),
+            thread=uri_of(str(began)) if is_id(began := raw.get("conversation_id")) else "",
+            written_at=post.created_at,
         )
 
     def reply(
-        self, to: Looked | Sent, text: str, *, first: Looked, key: str, lang: str | None = None
+        self,
+        to: Looked | Sent,
+        text: str,
+        *,
+        first: Looked,
+        key: str,
+        lang: str | None = None,
+        links: Sequence[Link] = (),
     ) -> Sent:
         """See ``Account.reply``. X takes no keys: what the account has said since the mention is
         looked at first.
@@ -84,7 +94,7 @@ class XAccount:
         Raises:
             InvalidRequest: X's rules do not let this be answered.
         """
-        del key, lang
+        del key, lang, links
         if to.id != first.id:
             raise InvalidRequest("X lets a program answer with one post. Make the reply shorter.")
         if not first.mentions:
@@ -105,7 +115,8 @@ class XAccount:
             if refused.status != 404:
                 raise
 
-    def _ask(self, id: str) -> tuple[Post, Mapping[str, Any]] | None:
+    def _ask(self, id: str) -> tuple[Post, Mapping[str, Any], Signal] | None:
+        """A post, its record, and what its author allows; None where it is no more."""
         try:
             answer = self._server.get(f"/2/tweets/{id}", ASKED)
         except Refused as refused:
@@ -120,17 +131,19 @@ class XAccount:
         except BadPost:
             return None
         post = next((one.post for one in events if one.post), None)
-        return (post, raw) if post else None
+        signal = next((one.signal for one in events if one.signal), None)
+        return (post, raw, signal) if post and signal else None
 
     def _above(self, raw: Mapping[str, Any]) -> list[Said]:
-        """What a post answers, the oldest first."""
+        """What a post answers, the oldest first, as far as it may be given to a model."""
         above: list[Said] = []
         while len(above) < MOST_ABOVE and (parent := _answered(raw)):
             told = self._ask(parent)
             if told is None:
                 break
-            post, raw = told
-            above.insert(0, Said(post.uri, post.author, post.text))
+            post, raw, signal = told
+            if allows(signal, Use.GENERATE):
+                above.insert(0, Said(post.uri, post.author, post.text))
         return above
 
     def _find_reply(self, id: str) -> Sent | None:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from myna.post import ALL_USES, Signal, Use
-from myna.safety.consent.decision import Said, Scope, Statement, Word
+from myna.post import ALL_USES, NO_USE, Signal, Use
+from myna.safety.consent.decision import Said, Scope, Statement, Word, decide
 
 AI_PREFERENCE = "community.lexicon.preference.ai"
 USER_INTENTS = ("org.user-intents.declaration", "org.user-intents.demo.declaration")
@@ -72,6 +72,13 @@ def read_signal(signal: Signal) -> Statement | None:
         case _:
             return None
     return Statement(signal.form, says, scope, target) if says else None
+
+
+def allows(signal: Signal, use: Use) -> bool:
+    """Whether one record by itself lets a use be: of what is read and not stored, it is all that is
+    known."""
+    statement = read_signal(signal)
+    return use not in decide([statement] if statement else [], (), ()).effective(NO_USE)
 
 
 def _scope(signal: Signal) -> tuple[Scope, str] | None:
