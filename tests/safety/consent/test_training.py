@@ -6,8 +6,9 @@ import pytest
 
 from myna.db.engine import Database
 from myna.db.posts import apply_events
-from myna.post import Event, Kind, Use
+from myna.post import Author, Event, Kind, Post, Use
 from myna.safety.consent import training
+from myna.safety.consent.ledger import choose
 from myna.safety.consent.training import trainable, withdrawn_since
 from tests.safety.consent.test_ledger import ANN, NOW, post, say, standing
 
@@ -33,3 +34,12 @@ def test_only_with_a_yes(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     say(db, Use.TRAIN, "no")
     assert read(db) == []
     assert withdrawn_since(db, seen) == [ANN]
+
+
+def test_never_on_posts_of_x(db: Database) -> None:
+    """Also those that came by an archive, without the signal that X's own come with."""
+    made = Post("x", "1", Author("x", "ann", "ann"), "words", NOW)
+    with db.begin() as conn:
+        apply_events(conn, [Event(Kind.CREATE, "x", "1", made)], now=NOW)
+        choose(conn, ("x", "ann"), Use.TRAIN, "yes", by="member", now=NOW)
+    assert read(db) == []

@@ -15,6 +15,8 @@ from myna.db.posts import read_trainable
 from myna.post import StoredPost, Use
 
 READ_AT_ONCE = 2_000
+NEVER = frozenset({"x"})
+"""Networks whose terms forbid it, whatever anybody says and however their posts came here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def trainable(db: Database, *, after: int = 0) -> Iterator[Batch]:
             posts = read_trainable(conn, after, READ_AT_ONCE)
         if not posts:
             return
-        yield Batch(posts, version)
+        yield Batch([one for one in posts if one.post.network not in NEVER], version)
         after = posts[-1].id
 
 
