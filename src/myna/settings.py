@@ -94,6 +94,12 @@ class Settings(BaseSettings):
     """DIDs and domains by which members may mean this Myna in their network's records, with commas.
     The host of MYNA_PUBLIC_URL is one of them without being named here."""
 
+    bot_per_thread: int = Field(default=3, ge=0, le=100)
+    """Replies that the bot gives in one thread of a network at most. Default 3."""
+
+    bot_per_author: int = Field(default=10, ge=0, le=1000)
+    """Replies that one author gets of the bot in an hour at most. Default 10."""
+
     log_level: str = "info"
     """debug, info, warning or error. Posts, names and prompts are not logged at info or above."""
 
@@ -182,6 +188,11 @@ class Settings(BaseSettings):
         """DIDs and domains of this Myna, in lower case."""
         host = urlsplit(self.public_url).hostname or ""
         return frozenset({*_words(self.consent_names), host} - {""})
+
+    @cached_property
+    def accounts_file(self) -> Path:
+        """There while a network is connected with an account for the bot, as of the last start."""
+        return self.run_dir / "accounts"
 
     @cached_property
     def base_url(self) -> str:

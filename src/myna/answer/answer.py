@@ -8,7 +8,7 @@ of the model follows only where the posts support it. What was sent is never tak
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,6 +60,7 @@ from myna.db.engine import Database
 from myna.errors import InvalidRequest
 from myna.index.search import Searcher
 from myna.models.chat import ChatMessage, ChatModel, Delta
+from myna.post import StoredPost
 
 LONGEST_ASKED = 160
 """Characters of somebody's question that are shown before the answer to it."""
@@ -130,9 +131,14 @@ class Answerer:
         self._model = model
 
     async def answer(
-        self, conversation: Sequence[Turn], *, language: str = "en", now: datetime | None = None
+        self,
+        conversation: Sequence[Turn],
+        *,
+        language: str = "en",
+        now: datetime | None = None,
+        without: Callable[[StoredPost], bool] = lambda _post: False,
     ) -> AsyncGenerator[AnswerEvent]:
-        """The events of the answer to the last turn.
+        """The events of the answer to the last turn, which rests on no post of ``without``.
 
         Raises:
             InvalidRequest: there is no question.
@@ -157,8 +163,10 @@ class Answerer:
             yield Done("declined", OWN, PROMPT_VERSION)
             return
         yield Status("searching")
-        found = await to_thread.run_sync(lambda: find(self._searcher, alone, now=now))
-        sources = await to_thread.run_sync(gather, self._db, found.hits)
+        found = await to_thread.run_sync(
+            lambda: find(self._searcher, alone, now=now, without=without)
+        )
+        sources = await to_thread.run_sync(gather, self._db, found.hits, without)
         yield Sources(sources)
         yield LeftOut(found.refused)
         for note in found.notes:

@@ -6,7 +6,7 @@ in the same words is nearer in words and in meaning. So they are looked for by h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from myna.answer.asked import meaning_asked
 from myna.answer.support import ANSWERABLE, confidence
 from myna.index.results import Hit
 from myna.index.search import Searcher
+from myna.post import StoredPost
 
 HITS = 10
 SEARCH_SECONDS = 1.0
@@ -39,16 +40,24 @@ class Found:
     """Sentences on what of the question could not be searched for."""
 
 
-def find(searcher: Searcher, question: str, *, now: datetime | None = None) -> Found:
-    """Posts for a question that stands alone.
+def find(
+    searcher: Searcher,
+    question: str,
+    *,
+    now: datetime | None = None,
+    without: Callable[[StoredPost], bool] = lambda _post: False,
+) -> Found:
+    """Posts for a question that stands alone, ``without`` those that cannot answer it: the post
+    that asks it, and what Myna itself has posted.
 
     Raises:
         DatabaseError, StorageError: the store or the index cannot be read.
     """
     result = searcher.retrieve(question, limit=HITS, now=now, seconds=SEARCH_SECONDS)
-    meanings = _meanings(searcher, question, now)
-    sure = bool(meanings) or confidence(result.hits, question, searcher.idf) >= ANSWERABLE
-    return Found(_merged(result.hits, meanings), sure, result.refused, result.notes)
+    hits = [hit for hit in result.hits if not without(hit.post)]
+    meanings = [hit for hit in _meanings(searcher, question, now) if not without(hit.post)]
+    sure = bool(meanings) or confidence(hits, question, searcher.idf) >= ANSWERABLE
+    return Found(_merged(hits, meanings), sure, result.refused, result.notes)
 
 
 def _meanings(searcher: Searcher, question: str, now: datetime | None) -> list[Hit]:

@@ -4,7 +4,7 @@ was replied to it. Somebody's question is often the best hit, and the answer is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from myna.answer.events import Source
 from myna.db.engine import Database
@@ -24,8 +24,13 @@ REPLY_SHARE = 0.9
 """A reply's score, as a share of that of the post above it."""
 
 
-def gather(db: Database, hits: Sequence[Hit]) -> tuple[Source, ...]:
-    """Choose and number the sources, best first; at most ``MOST_SOURCES``."""
+def gather(
+    db: Database,
+    hits: Sequence[Hit],
+    without: Callable[[StoredPost], bool] = lambda _post: False,
+) -> tuple[Source, ...]:
+    """Choose and number the sources, best first; at most ``MOST_SOURCES``. ``without`` are
+    replies that are not taken."""
     if not hits:
         return ()
     good = [hit for hit in hits if hit.score >= LEAST_SHARE * hits[0].score]
@@ -38,7 +43,7 @@ def gather(db: Database, hits: Sequence[Hit]) -> tuple[Source, ...]:
             chosen += [
                 (reply, hit.score * REPLY_SHARE)
                 for reply in below[:REPLIES_TAKEN]
-                if _substance(reply) > 2
+                if _substance(reply) > 2 and not without(reply)
             ]
         kept = _spread(chosen)
         parents = get_parents(conn, [post for post, _ in kept])

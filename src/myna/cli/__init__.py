@@ -22,6 +22,7 @@ COMMANDS = {
     "disconnect": "myna.cli.connect",
     "backfill": "myna.cli.connect",
     "networks": "myna.cli.networks",
+    "bot": "myna.cli.bot",
     "search": "myna.cli.search",
     "trends": "myna.cli.trends",
     "ask": "myna.cli.ask",

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from myna.cli.children import stop_with_parent
 from myna.cli.progress import shown_progress
-from myna.settings import load_settings
+from myna.errors import MynaError
+from myna.settings import Settings, load_settings
 from myna.telemetry import configure_logging
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def prepare(
                 pull_model(settings, model_in_use(settings), progress)
             if settings.demo:
                 _load_demo(db, progress)
+        _note_accounts(settings, db)
         if ready_fd is not None:
             os.write(ready_fd, b"ready\n")
             os.close(ready_fd)
@@ -64,6 +66,21 @@ def _load_demo(db: Database, progress: Progress) -> None:
     from myna.feeds.demo import load_history
 
     load_history(db, lambda done, total: progress("Loading the demo network", done, total))
+
+
+def _note_accounts(settings: Settings, db: Database) -> None:
+    """Tell the supervisor, by a file, whether there are accounts for the bot."""
+    from myna.bot.accounts import open_accounts
+
+    try:
+        found = bool(open_accounts(settings, db))
+    except MynaError:
+        found = False  # `myna networks` says why
+    settings.run_dir.mkdir(parents=True, exist_ok=True)
+    if found:
+        settings.accounts_file.touch()
+    else:
+        settings.accounts_file.unlink(missing_ok=True)
 
 
 def _leave(number: int, frame: object) -> None:

@@ -83,6 +83,8 @@ def _run(settings: Settings, console: Console, *, open_browser: bool) -> None:
     signals = _Signals(children)
     began = time.monotonic()
     with _prepared(settings, console, signals):
+        if settings.accounts_file.exists():
+            children.children.append(_child(settings, "bot", ["bot"]))
         children.start()
         try:
             _wait_until_ready(settings, children, console, signals)
@@ -119,16 +121,16 @@ def _children(settings: Settings) -> list[Child]:
     processes |= {role: ["serve", f"--role={role}"] for role in ("embed", "web")}
     if not settings.model_url:
         processes = {"model": ["serve", "--role=model"], **processes}
-    env = {"MYNA_HOME": str(settings.home), **SMALL_HEAP}
-    return [
-        Child(
-            name,
-            [sys.executable, "-m", "myna", *command],
-            settings.logs_dir / f"{name}.log",
-            env,
-        )
-        for name, command in processes.items()
-    ]
+    return [_child(settings, name, command) for name, command in processes.items()]
+
+
+def _child(settings: Settings, name: str, command: list[str]) -> Child:
+    return Child(
+        name,
+        [sys.executable, "-m", "myna", *command],
+        settings.logs_dir / f"{name}.log",
+        {"MYNA_HOME": str(settings.home), **SMALL_HEAP},
+    )
 
 
 class _Signals:

@@ -15,7 +15,7 @@ from myna.db.content import clean_event, clean_text
 from myna.db.counts import add_counts
 from myna.db.drafts import Applied, Key
 from myna.db.engine import driver_of
-from myna.post import Author, Event, Profile
+from myna.post import Author, Event, Profile, Use
 
 
 class StoredAuthor(NamedTuple):
@@ -31,6 +31,27 @@ class StoredAuthor(NamedTuple):
         """Whether the network tells something else now; without a handle it tells nothing."""
         told = (author.handle, author.name, author.is_bot)
         return bool(author.handle) and told != (self.handle, self.name, self.is_bot)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAuthor:
+    """What bears on how an author is treated."""
+
+    is_bot: bool
+    refused: Use
+
+
+def find_author(conn: Connection, network: str, author: str) -> KnownAuthor | None:
+    """An author by id; None where nothing is known of it."""
+    row = (
+        driver_of(conn)
+        .execute(
+            "select is_bot, refused from authors where network = %s and author = %s",
+            (network, author),
+        )
+        .fetchone()
+    )
+    return KnownAuthor(row[0], Use(row[1])) if row else None
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from myna.db import consent_tables  # noqa: F401  (of the same metadata)
+from myna.db import consent_tables, mention_tables  # noqa: F401  (of the same metadata)
 from myna.db.metadata import Instant, metadata
 
 networks = Table(

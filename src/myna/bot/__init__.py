@@ -1,0 +1,1 @@
+"""The bot: a mention on a network becomes one reply there, whatever breaks in between."""

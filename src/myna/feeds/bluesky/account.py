@@ -1,0 +1,308 @@
+"""Myna's account on the AT network: see ``feeds.account``. A server calls a post by its URI."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import regex
+
+from myna.db.connections import Connected, Secret
+from myna.errors import SourceError
+from myna.feeds.account import Limits, Link, Looked, Noticed, Sent
+from myna.feeds.bluesky.directory import Directory
+from myna.feeds.bluesky.records import POST, PROFILE, self_labels
+from myna.feeds.bluesky.server import Refused, Server, Session
+from myna.feeds.bluesky.text import mentions_of, without
+from myna.post import Author
+
+SIZE, PARTS = 300, 3
+BYTES_A_GRAPHEME = 10
+"""A post has at most 300 graphemes and 3,000 bytes."""
+BOT_LABEL = "bot"
+DESCRIPTION = (
+    "An AI that answers from posts of this network when it is mentioned, and links the posts that "
+    "say it. It can be wrong. Reply “stop” to hear no more of it."
+)
+_GONE = frozenset(
+    {"RecordNotFound", "RepoNotFound", "RepoDeactivated", "RepoTakendown", "RepoSuspended"}
+)
+_STALE = frozenset({"ExpiredToken", "InvalidToken"})
+_LETTER = regex.compile(r"\X")
+T = TypeVar("T")
+
+
+class BlueskyAccount:
+    """See ``feeds.account.Account``."""
+
+    def __init__(
+        self,
+        server: Server,
+        handle: str,
+        password: Callable[[], str],
+        *,
+        network: str,
+        did: str,
+        directory: Directory | None = None,
+        appview: bool = True,
+    ) -> None:
+        """``password`` is asked for at the moment of a login. ``appview`` is False where the
+        account's server has none behind it: then nothing is known of blocks and notifications."""
+        self.author = did
+        self.limits = Limits(SIZE, PARTS, measure, links=True)
+        self._network = network
+        self._server, self._handle, self._password = server, handle, password
+        self._directory, self._appview = directory, appview
+        self._session: Session | None = None
+        self._lock = threading.Lock()
+
+    def is_marked(self) -> bool:
+        """See ``Account.is_marked``: where the profile does not say that a program acts, it is
+        made to."""
+        asked = {"repo": self.author, "collection": PROFILE, "rkey": "self"}
+        try:
+            told = self._server.get("com.atproto.repo.getRecord", asked)
+        except Refused as refused:
+            if refused.name not in _GONE:
+                raise
+            told = {}
+        record: dict[str, Any] = dict(told.get("value") or {"$type": PROFILE})
+        labels = self_labels(record)
+        if BOT_LABEL in labels and record.get("description"):
+            return True
+        record["labels"] = {
+            "$type": "com.atproto.label.defs#selfLabels",
+            "values": [{"val": one} for one in sorted(labels | {BOT_LABEL})],
+        }
+        record.setdefault("description", DESCRIPTION)
+        body = {**asked, "record": record, "swapRecord": told.get("cid")}
+        self._act("com.atproto.repo.putRecord", body)
+        return True
+
+    def noticed(self, after: str) -> tuple[Sequence[Noticed], str]:
+        """See ``Account.noticed``; the place is the time of a notification."""
+        if not self._appview or not after:
+            return (), after or datetime.now(UTC).isoformat()
+        told = self._with_token(
+            lambda token: self._server.get(
+                "app.bsky.notification.listNotifications",
+                {"limit": 100, "reasons": ["mention"]},
+                token=token,
+            )
+        )
+        page = told.get("notifications")
+        found = [one for one in (page if isinstance(page, list) else ()) if _is_mention(one)]
+        new = [one for one in reversed(found) if _time(one) >= _instant(after)]
+        place = max([_time(one) for one in new], default=_instant(after)).isoformat()
+        return [Noticed(one["uri"], one["uri"], one["author"]["did"]) for one in new], place
+
+    def look(self, id: str) -> Looked | None:
+        """See ``Account.look``. An AppView tells of blocks; it may be behind the stream, so a post
+        that it does not know is asked of the author's own server."""
+        if self._appview:
+            told = self._with_token(
+                lambda token: self._server.get(
+                    "app.bsky.feed.getPosts", {"uris": [id]}, token=token
+                )
+            )
+            posts = told.get("posts")
+            if isinstance(posts, list) and posts and isinstance(posts[0], dict):
+                return self._viewed(posts[0])
+        there = self._record(id)
+        return self._looked(id, there["value"], {}, {}) if there else None
+
+    def reply(
+        self,
+        to: Looked | Sent,
+        text: str,
+        *,
+        first: Looked,
+        key: str,
+        lang: str | None = None,
+        links: Sequence[Link] = (),
+    ) -> Sent:
+        """See ``Account.reply``. The server takes a key once: a second try finds the first one's
+        post."""
+        parent, began = self._ref(to.id), self._record(first.id)
+        if parent is None or began is None:
+            raise SourceError("The post that is answered is no more.")
+        root = _object(_object(began["value"].get("reply")).get("root"))
+        record: dict[str, Any] = {
+            "$type": POST,
+            "text": text,
+            "createdAt": datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            "langs": [lang or first.lang or "en"],
+            "reply": {"root": dict(root) if root else _ref_of(began), "parent": parent},
+        }
+        if links:
+            record["facets"] = [_facet(text, link) for link in links]
+        body = {"repo": self.author, "collection": POST, "rkey": key, "record": record}
+        uri = f"at://{self.author}/{POST}/{key}"
+        try:
+            self._act("com.atproto.repo.createRecord", body)
+        except SourceError as error:
+            if isinstance(error, Refused) and error.status == 429:
+                raise
+            there = self._record(uri)
+            if there is None:
+                raise
+            if _object(_object(there["value"].get("reply")).get("parent")).get("uri") != to.id:
+                raise SourceError("Another post has the place of this reply.") from None
+        return Sent(uri, uri)
+
+    def delete(self, id: str) -> None:
+        """See ``Account.delete``."""
+        _, collection, rkey = id.removeprefix("at://").split("/")
+        body = {"repo": self.author, "collection": collection, "rkey": rkey}
+        self._act("com.atproto.repo.deleteRecord", body)
+
+    def _record(self, uri: str) -> dict[str, Any] | None:
+        """A record as its author's server has it; None where it is no more."""
+        did, collection, rkey = uri.removeprefix("at://").split("/")
+        home = None
+        if did != self.author and self._directory:
+            home = self._directory.host_of(did)
+        asked = {"repo": did, "collection": collection, "rkey": rkey}
+        try:
+            told = (home or self._server).get("com.atproto.repo.getRecord", asked)
+        except Refused as refused:
+            if refused.name in _GONE:
+                return None
+            raise
+        return told if isinstance(told.get("value"), dict) else None
+
+    def _ref(self, uri: str) -> dict[str, str] | None:
+        there = self._record(uri)
+        return _ref_of(there) if there else None
+
+    def _viewed(self, told: Mapping[str, Any]) -> Looked:
+        author, viewer = _object(told.get("author")), _object(told.get("viewer"))
+        return self._looked(str(told.get("uri")), _object(told.get("record")), author, viewer)
+
+    def _looked(
+        self,
+        uri: str,
+        record: Mapping[str, Any],
+        author: Mapping[str, Any],
+        viewer: Mapping[str, Any],
+    ) -> Looked:
+        did = uri.removeprefix("at://").partition("/")[0]
+        mine = _object(author.get("viewer"))
+        said, langs = record.get("text"), record.get("langs")
+        text = said if isinstance(said, str) else ""
+        spans = mentions_of(record, self.author)
+        first = langs[0] if isinstance(langs, list) and langs else None
+        closed = viewer.get("replyDisabled")
+        return Looked(
+            id=uri,
+            uri=uri,
+            author=Author(self._network, did, str(author.get("handle") or "")),
+            text=without(text, spans),
+            lang=first if isinstance(first, str) else None,
+            is_public=True,
+            mentions=bool(spans),
+            thread=root_of(record, uri),
+            written_at=_written(record),
+            blocked=any(mine.get(one) for one in ("blockedBy", "blocking", "blockingByList")),
+            closed=bool(closed) if viewer else None,
+        )
+
+    def _act(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._with_token(lambda token: self._server.post(method, body, token=token))
+
+    def _with_token(self, ask: Callable[[str], T]) -> T:
+        """Ask with the session's token, and once more with a new one where that has run out."""
+        session = self._login(None)
+        try:
+            return ask(session.access)
+        except Refused as refused:
+            if refused.name not in _STALE and refused.status != 401:
+                raise
+        return ask(self._login(session).access)
+
+    def _login(self, stale: Session | None) -> Session:
+        with self._lock:
+            if self._session is None or self._session is stale:
+                try:
+                    renewed = self._server.renew(stale) if stale else None
+                except Refused:
+                    renewed = None
+                self._session = renewed or self._server.log_in(self._handle, self._password())
+            return self._session
+
+
+def open_account(connection: Connected, secret: Secret) -> BlueskyAccount | None:
+    """The account of a connection; None where it has none."""
+    settings = connection.settings
+    if not settings.get("did") or not secret.reveal("password"):
+        return None
+    return BlueskyAccount(
+        Server(settings["service"]),
+        settings["handle"],
+        lambda: secret.reveal("password") or "",
+        network=connection.name,
+        did=settings["did"],
+        directory=Directory(settings["plc"]) if settings["plc"] else None,
+        appview=bool(settings["appview"]),
+    )
+
+
+def measure(text: str) -> int:
+    """Graphemes, and a tenth of the bytes where these are more: both are bounded."""
+    return max(len(_LETTER.findall(text)), -(-len(text.encode()) // BYTES_A_GRAPHEME))
+
+
+def root_of(record: Mapping[str, Any], uri: str) -> str:
+    """URI of the root of a post's thread, as its record says."""
+    found = _object(_object(record.get("reply")).get("root")).get("uri")
+    return found if isinstance(found, str) and found else uri
+
+
+def _facet(text: str, link: Link) -> dict[str, Any]:
+    """A link as records have it, which count bytes."""
+    start = len(text[: link.start].encode())
+    return {
+        "index": {
+            "byteStart": start,
+            "byteEnd": start + len(text[link.start : link.end].encode()),
+        },
+        "features": [{"$type": "app.bsky.richtext.facet#link", "uri": link.address}],
+    }
+
+
+def _ref_of(told: Mapping[str, Any]) -> dict[str, str]:
+    return {"uri": str(told.get("uri")), "cid": str(told.get("cid"))}
+
+
+def _is_mention(told: object) -> bool:
+    told = _object(told)
+    return (
+        told.get("reason") == "mention"
+        and isinstance(told.get("uri"), str)
+        and isinstance(_object(told.get("author")).get("did"), str)
+    )
+
+
+def _time(told: Mapping[str, Any]) -> datetime:
+    return _instant(str(told.get("indexedAt")))
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _written(record: Mapping[str, Any]) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(str(record.get("createdAt")))
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
