@@ -107,6 +107,8 @@ def test_a_follower_waits_for_an_absent_store() -> None:
         def step(self) -> bool:
             raise StorageError("full")
 
+        def release(self) -> None: ...
+
         def close(self) -> None:
             pass
 
