@@ -57,7 +57,8 @@ ASKERS = 20
 SENTENCE = "Birds sing to be heard by other birds, which is why they are so loud at dawn. "
 FAULTS = {"lost before": 0.06, "lost after": 0.06, "500": 0.04, "429": 0.04}
 CLAIM_SECONDS = 2.0
-KILL_S = (0.4, 3.0)
+LIFE_S = (3.0, 9.0)
+"""How long a process lives, its start of one or two seconds among it."""
 GIVE_UP_S = 400.0
 
 
@@ -189,6 +190,8 @@ def under_faults(
     asked: list[tuple[int, str]] = []
     command = [sys.executable, "-m", "evals.bot", "--worker", str(home), json.dumps(told)]
     kills, began = 0, time.monotonic()
+    with db.begin() as conn:
+        before = sum(count_mentions(conn, NETWORK).values())
     states: dict[str, int] = {}
 
     def ask() -> None:
@@ -199,7 +202,7 @@ def under_faults(
     asking.start()
     while time.monotonic() - began < GIVE_UP_S:
         process = subprocess.Popen([*command, str(rng.randrange(2**31))], cwd=ROOT)
-        until = time.monotonic() + 1.5 + rng.uniform(*KILL_S)
+        until = time.monotonic() + rng.uniform(*LIFE_S)
         while time.monotonic() < until and process.poll() is None:
             time.sleep(0.02)
         with db.begin() as conn:
@@ -207,7 +210,8 @@ def under_faults(
         process.send_signal(signal.SIGKILL)
         process.wait()
         kills += 1
-        if not asking.is_alive() and states.get("sent", 0) + states.get("failed", 0) >= count:
+        ended = sum(states.get(one, 0) for one in ("sent", "refused", "failed"))
+        if not asking.is_alive() and ended >= before + count:
             break
     asking.join()
     return {
