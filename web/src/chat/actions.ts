@@ -24,7 +24,7 @@ export async function ask(
   putMessages(id, [user, assistant]);
   try {
     const sent = await api.ask(id, text, parent, language);
-    putMessages(id, [sent.user, sent.assistant], [user.id, assistant.id]);
+    await putSent(id, [sent.user, sent.assistant], [user.id, assistant.id]);
   } catch (error) {
     const message = error instanceof Error ? error.message : "";
     putMessages(
@@ -47,7 +47,7 @@ export async function askAgain(failed: Message, language: string): Promise<void>
 export async function regenerate(message: Message, language: string): Promise<Message> {
   await queryClient.cancelQueries({ queryKey: keys.chat(message.chat_id) });
   const { assistant } = await api.regenerate(message.id, language);
-  putMessages(message.chat_id, [assistant]);
+  await putSent(message.chat_id, [assistant]);
   announce(message.chat_id);
   return assistant;
 }
@@ -55,6 +55,18 @@ export async function regenerate(message: Message, language: string): Promise<Me
 /** Stops a running answer. Its stream brings the last word, so nothing is changed here. */
 export async function stop(message: Message): Promise<void> {
   if (!isPending(message.id)) await api.stop(message.id);
+}
+
+/**
+ * Shows what the server has taken. A refetch that began before would bring back the list without it:
+ * that one is given up, and another one begun.
+ */
+async function putSent(chat: string, sent: readonly Message[], without?: string[]): Promise<void> {
+  const queryKey = keys.chat(chat);
+  const stale = queryClient.isFetching({ queryKey }) > 0;
+  if (stale) await queryClient.cancelQueries({ queryKey });
+  putMessages(chat, sent, without);
+  if (stale) void queryClient.invalidateQueries({ queryKey });
 }
 
 async function createChat(): Promise<string> {
