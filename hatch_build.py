@@ -177,7 +177,9 @@ def _run_tool(node: Path, tool: Sequence[str]) -> None:
 def _environment(node: Path) -> dict[str, str]:
     """This process's environment, the chosen Node.js first on the path."""
     path = os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])
-    return os.environ | {"PATH": path, "NO_UPDATE_NOTIFIER": "1"}
+    # Node.js trusts a list of its own; a network that checks traffic has its root in the system's.
+    trusted = {"NODE_USE_SYSTEM_CA": "1"}
+    return trusted | os.environ | {"PATH": path, "NO_UPDATE_NOTIFIER": "1"}
 
 
 def _find_node() -> Path:

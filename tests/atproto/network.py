@@ -66,7 +66,11 @@ def install() -> Path:
             done = subprocess.run(
                 command,
                 cwd=folder,
-                env={**os.environ, "PATH": f"{_NODE.parent}{os.pathsep}{os.environ['PATH']}"},
+                env={
+                    "NODE_USE_SYSTEM_CA": "1",
+                    **os.environ,
+                    "PATH": f"{_NODE.parent}{os.pathsep}{os.environ['PATH']}",
+                },
                 capture_output=True,
                 text=True,
                 timeout=INSTALL_SECONDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from myna.db.embedded import EmbeddedServer
 from myna.db.engine import open_database
 from myna.db.posts import counts, find_post, store_id
 from myna.errors import Conflict, InvalidRequest
+from myna.index import backup
 from myna.index.backup import MANIFEST, STORE, back_up, restore
 from myna.index.check import check_text
 from myna.index.check_vectors import check_vectors
@@ -185,3 +187,15 @@ def test_another_store_begins_another_list(posts: World, tmp_path: Path) -> None
         conn.execute(text("update change_counter set store_id = gen_random_uuid()"))
     log_deletions(posts.db, tmp_path)
     assert len(list(tmp_path.glob("deletions*.log"))) == 2
+
+
+def test_an_archive_cannot_write_outside_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)  # as in Python 3.11.2
+    (tmp_path / "sly").write_text("x")
+    with tarfile.open(tmp_path / "sly.tar", "w") as tar:
+        tar.add(tmp_path / "sly", "../outside/sly")
+    with pytest.raises(InvalidRequest, match="no backup"):
+        backup._unpack(tmp_path / "sly.tar", tmp_path / "folder")  # pyright: ignore[reportPrivateUsage]
+    assert not (tmp_path / "outside").exists()

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from myna.errors import ModelFileError, ModelNotReady
-from myna.models import bundled
+from myna.models import bundled, local
 from myna.models.bundled import BundledModel
 from myna.models.chat import ChatMessage, Delta, open_model
 from myna.models.files import model_path, pin, use_model, verify_model
@@ -231,8 +231,11 @@ def test_a_missing_or_wrong_file_is_told(tmp_path: Path) -> None:
         run_server(settings)
 
 
-def test_a_server_that_cannot_start_names_its_log(tmp_path: Path) -> None:
+def test_a_server_that_cannot_start_names_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = Settings(home=tmp_path, model_url="", model_name="")
+    monkeypatch.setattr(local, "verify_model", lambda *_: tmp_path)
     with pytest.raises(ModelNotReady, match=r"model\.log"), running_server(settings):
         pass
     assert "myna models pull" in (settings.logs_dir / "model.log").read_text()

@@ -209,12 +209,24 @@ def _pack(folder: Path, target: Path) -> None:
         packing.unlink(missing_ok=True)
 
 
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    """Files and folders alone, none outside ``folder``."""
+    if hasattr(tarfile, "data_filter"):
+        tar.extractall(folder, filter="data")
+        return
+    for member in tar:  # Python before 3.11.4, as in Debian 12, has no filters
+        inside = (folder / member.name).resolve().is_relative_to(folder.resolve())
+        if not inside or not (member.isfile() or member.isdir()):
+            raise tarfile.TarError(member.name)
+    tar.extractall(folder)
+
+
 def _unpack(source: Path, folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         folder.mkdir(parents=True, mode=0o700)
         with tarfile.open(source) as tar:
-            tar.extractall(folder, filter="data")
+            _extract(tar, folder)
     except (tarfile.TarError, EOFError):
         raise InvalidRequest(f"{source} is no backup of Myna's, or is cut off.") from None
     except OSError as error:
