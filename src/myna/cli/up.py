@@ -40,7 +40,7 @@ RESTART_DISK_BYTES = 100_000_000
 READY_S = 180.0
 WATCH_S = 0.3
 READY_SIGN = b"ready\n"
-SMALL_HEAP = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
+SMALL_HEAP = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
 """glibc keeps a heap for each thread and gives little back: 50 MB over all children without this."""
 
 

@@ -42,7 +42,7 @@ _QUIET_SHARE = 1 / 4
 """Of the time, for commits while nothing waits: each costs some ten milliseconds, however little is new."""
 _BACKLOG_STEPS = 10
 """More steps than this without a pause were a backlog."""
-_RELEASE_SECONDS = 30.0
+_RELEASE_SECONDS = 10.0
 """How often memory is given back while a backlog goes on."""
 _PURGED_POSTS = 500
 """Of purged accounts that are emptied between two batches, or that are told to the index anew with
