@@ -31,7 +31,7 @@ pytestmark = pytest.mark.model
 
 SHORT = [ChatMessage("system", "Be brief."), ChatMessage("user", "What is a kernel?")]
 STORY = [ChatMessage("user", "Write a very long story about a penguin that sails the seas.")]
-LONG = [ChatMessage("user", " ".join(f"post {n} says number {n * 7919}." for n in range(44)))]
+LONG = [ChatMessage("user", " ".join(f"post {n} says number {n * 7919}." for n in range(38)))]
 
 
 async def until(condition: Callable[[], Any], limit_s: float = 20.0) -> float:
@@ -64,7 +64,7 @@ def test_it_answers_counts_and_says_why_it_ended(
 ) -> None:
     async def ask() -> None:
         model = open_model(model_settings)
-        assert (model.name, model.small, model.context_tokens) == (DEFAULT, True, 768)
+        assert (model.name, model.small, model.context_tokens) == (DEFAULT, True, 672)
         assert await model.ready()
         assert isinstance(model, BundledModel)
         answer = await read_all(model, SHORT, 5)
@@ -123,14 +123,14 @@ def test_a_stop_while_it_reads_frees_the_slot_before_all_is_read(
 ) -> None:
     async def ask() -> None:
         model = BundledModel(model_settings)
-        assert 550 < await model.count_tokens(LONG) < 768
+        assert 500 < await model.count_tokens(LONG) < 672
         task = asyncio.create_task(read_all(model, LONG, 5))
         await until(lambda: busy(model_server) == 1)
         task.cancel()
         await asyncio.wait({task})
         await until(lambda: busy(model_server) == 0)
         read = max(slot.get("n_prompt_tokens_processed", 0) for slot in slots(model_server))
-        assert read < 550
+        assert read < 500
         await model.close()
 
     asyncio.run(ask())

@@ -35,7 +35,7 @@ _CONNECT_SECONDS = 10
 _POOL_SIZE = 4
 _POOL_OVERFLOW = 8
 _POOL_WAIT_SECONDS = 30
-_SPARED_SECONDS = 30.0
+_SPARED_SECONDS = 10.0
 """After so long the connections that nobody uses are closed: a crowd that came once would keep 20 MB
 each at the server's end. Those in use open again within milliseconds."""
 
