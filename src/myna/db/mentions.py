@@ -61,14 +61,18 @@ class ClaimLost(Exception):
 
 
 def add_mentions(conn: Connection, mentions: Sequence[NewMention], *, now: datetime) -> int:
-    """Queue mentions; one that is known changes nothing. How many are new."""
+    """Queue mentions, the first first; one that is known changes nothing. How many are new."""
+    step = timedelta(microseconds=1)  # so that those which are found together keep their order
     with driver_of(conn).cursor() as cursor:
         cursor.executemany(
             """
             insert into mentions (network, uri, id, author, thread, found_at, not_before)
             values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing
             """,
-            [(one.network, one.uri, one.id, one.author, one.thread, now, now) for one in mentions],
+            [
+                (one.network, one.uri, one.id, one.author, one.thread, now + n * step, now)
+                for n, one in enumerate(mentions)
+            ],
         )
         return max(0, cursor.rowcount)
 
