@@ -1,4 +1,5 @@
-"""A real AT network for the tests: a PDS and a PLC directory of ``@atproto/dev-env``, on 127.0.0.1.
+"""A real AT network for the tests: a PDS and a PLC directory of ``@atproto/dev-env``, and an AppView
+where one is wanted, on 127.0.0.1.
 
 The packages are installed once for a lock file, into ``.cache/atproto`` of the repository (30 to 75 s,
 480 MB), by the Node.js that pyright brings.
@@ -157,12 +158,14 @@ def post_record(text: str, **more: Any) -> dict[str, Any]:
 
 @dataclass
 class AtNetwork:
-    """A running PDS and PLC directory."""
+    """A running PDS and PLC directory, and perhaps an AppView."""
 
     pds: str
     plc: str
     admin: str
     """Header with which the PDS takes an operator's orders."""
+    appview: str | None = None
+    """The AppView behind the PDS, where there is one."""
 
     @property
     def stream(self) -> str:
@@ -192,7 +195,8 @@ class AtNetwork:
 
 @contextmanager
 def at_network(**settings: Any) -> Iterator[AtNetwork]:
-    """Start one; it ends with the block. ``settings`` are those of ``TestNetworkNoAppView``.
+    """Start one; it ends with the block. ``settings`` are those of ``TestNetworkNoAppView``; with
+    ``postgres``, the address of an empty database, it has an AppView.
 
     Raises:
         Unavailable: it cannot be installed or started.
@@ -224,7 +228,7 @@ def at_network(**settings: Any) -> Iterator[AtNetwork]:
                 said = (Path(scratch) / "errors").read_text(errors="replace")[-2000:]
                 raise Unavailable(f"The AT network for the tests did not start: {said}")
             told = json.loads(line)
-            yield AtNetwork(told["pds"], told["plc"], told["admin"])
+            yield AtNetwork(told["pds"], told["plc"], told["admin"], told["appview"])
         finally:
             process.stdin.close()
             try:

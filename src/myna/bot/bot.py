@@ -201,10 +201,9 @@ class Bot:
         looked = self._account.look(mention.id)
         self._step("looked")
         parts = mention.parts if mention.state == "sending" else None
-        if looked is None:
-            for id in reversed(mention.sent):
-                self._account.delete(id)
-            self._end(mention, "refused", reason="gone")
+        if looked is None or (parts is not None and looked.blocked):
+            self._take_back(mention, parts or ())
+            self._end(mention, "refused", reason=_unwelcome(looked))
             return
         if parts is None:
             mention = self._place(mention, looked)
@@ -216,10 +215,16 @@ class Bot:
                 return
             self._step("stored")
             looked = self._account.look(mention.id)  # writing takes time
-            if looked is None or looked.blocked or looked.closed:
-                self._end(mention, "refused", reason="gone" if looked is None else "closed")
+            if looked is None or _unwelcome(looked):
+                self._end(mention, "refused", reason=_unwelcome(looked))
                 return
         self._send(mention, looked, parts)
+
+    def _take_back(self, mention: Mention, parts: Sequence[Mapping[str, Any]]) -> None:
+        """Delete what was sent of a reply, also where its acknowledgement was lost."""
+        ids = [self._account.sent_as(part["key"]) for part in parts]
+        for id in reversed(dict.fromkeys([*mention.sent, *filter(None, ids)])):
+            self._account.delete(id)
 
     def _place(self, mention: Mention, looked: Looked) -> Mention:
         thread = looked.thread or (looked.above[0].uri if looked.above else looked.uri)
@@ -376,6 +381,15 @@ class Bot:
             with self._db.begin() as conn:
                 rows.note_withdrawn(conn, self._network, reply.uri, "a source was withdrawn")
             self.found.withdrawn += 1
+
+
+def _unwelcome(looked: Looked | None) -> Refusal | None:
+    """Why nothing is sent any more to a post that was weighed before."""
+    if looked is None:
+        return "gone"
+    if looked.blocked:
+        return "blocked"
+    return "closed" if looked.closed else None
 
 
 def _page(uri: str) -> str:

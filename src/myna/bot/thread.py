@@ -7,10 +7,11 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from myna.bot.mention import about, quoted_uri
+from myna.db.authors import find_author
 from myna.db.posts import find_post
 from myna.feeds.account import Looked
 from myna.feeds.bluesky.text import mentions_of
-from myna.post import StoredPost, Use
+from myna.post import Author, StoredPost, Use
 
 MOST_ABOVE = 2
 """Posts above that are read: the nearest say what it is about."""
@@ -18,12 +19,27 @@ MOST_ABOVE = 2
 
 def around(conn: Connection, network: str, own: str, looked: Looked) -> list[str]:
     """What the post replies to, with what that replies to, and what it quotes and shows; nothing of
-    Myna's ``own``, nor of authors who let no model read their posts."""
-    if looked.above:
-        return [one.text for one in looked.above[-MOST_ABOVE:] if one.author.id != own]
+    Myna's ``own``, nor of authors who let no model read their posts. What the network does not tell
+    of it is read in the store."""
+    told = [
+        one.text
+        for one in looked.above[-MOST_ABOVE:]
+        if one.author.id != own and not _refuses(conn, one.author)
+    ]
     post = find_post(conn, network, looked.uri)
     if post is None:
-        return []
+        return told
+    shown = about(post.post.raw)
+    return [*(_stored(conn, network, own, post) or told), *([shown] if shown else ())]
+
+
+def _refuses(conn: Connection, author: Author) -> bool:
+    known = find_author(conn, author.network, author.id)
+    return known is not None and Use.GENERATE in known.refused
+
+
+def _stored(conn: Connection, network: str, own: str, post: StoredPost) -> list[str]:
+    """What the store has of what a post replies to and quotes."""
     texts: list[str] = []
     for uri in (post.post.reply_to, quoted_uri(post.post.raw)):
         near = find_post(conn, network, uri) if uri else None
@@ -35,8 +51,6 @@ def around(conn: Connection, network: str, own: str, looked: Looked) -> list[str
             for one in (above, near)
             if one and one.post.author.id != own and Use.GENERATE not in one.refused
         ]
-    if shown := about(post.post.raw):
-        texts.append(shown)
     return texts
 
 

@@ -154,6 +154,10 @@ class Account(Protocol):
         """
         ...
 
+    def sent_as(self, key: str) -> str | None:
+        """The id of the post that ``reply`` makes with a key; None where the server gives ids."""
+        ...
+
     def delete(self, id: str) -> None:
         """Delete a post of the account's; one that is not there is no error.
 

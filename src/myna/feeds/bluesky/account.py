@@ -11,7 +11,7 @@ import regex
 
 from myna.db.connections import Connected, Secret
 from myna.errors import SourceError
-from myna.feeds.account import Limits, Link, Looked, Noticed, Sent
+from myna.feeds.account import Limits, Link, Looked, Noticed, Said, Sent
 from myna.feeds.bluesky.directory import Directory
 from myna.feeds.bluesky.records import POST, PROFILE, self_labels
 from myna.feeds.bluesky.server import Refused, Server, Session
@@ -29,6 +29,14 @@ DESCRIPTION = (
 _GONE = frozenset(
     {"RecordNotFound", "RepoNotFound", "RepoDeactivated", "RepoTakendown", "RepoSuspended"}
 )
+_CLOSED = frozenset({"AccountTakedown", "AccountDeactivated"})
+"""What an AppView calls an account that it shows no more."""
+_PRIVATE = frozenset({"!no-unauthenticated", "!hide", "!takedown"})
+"""Labels of posts and authors that are not shown to everybody."""
+MOST_ABOVE = 2
+"""Posts above a mention that are asked for."""
+MOST_PAGES = 20
+"""Of 100 mentions, that are read in one sweep."""
 _STALE = frozenset({"ExpiredToken", "InvalidToken"})
 _LETTER = regex.compile(r"\X")
 T = TypeVar("T")
@@ -85,33 +93,73 @@ class BlueskyAccount:
         """See ``Account.noticed``; the place is the time of a notification."""
         if not self._appview or not after:
             return (), after or datetime.now(UTC).isoformat()
-        told = self._with_token(
-            lambda token: self._server.get(
-                "app.bsky.notification.listNotifications",
-                {"limit": 100, "reasons": ["mention"]},
-                token=token,
-            )
-        )
-        page = told.get("notifications")
-        found = [one for one in (page if isinstance(page, list) else ()) if _is_mention(one)]
-        new = [one for one in reversed(found) if _time(one) >= _instant(after)]
-        place = max([_time(one) for one in new], default=_instant(after)).isoformat()
-        return [Noticed(one["uri"], one["uri"], one["author"]["did"]) for one in new], place
+        since = _instant(after)
+        new: list[Mapping[str, Any]] = []
+        asked: dict[str, Any] = {"limit": 100, "reasons": ["mention"]}
+        for _ in range(MOST_PAGES):  # the newest first
+            told = self._ask("app.bsky.notification.listNotifications", asked)
+            page = told.get("notifications")
+            found = [one for one in (page if isinstance(page, list) else ()) if _is_mention(one)]
+            new += [one for one in found if _time(one) >= since]
+            asked["cursor"] = told.get("cursor")
+            if not asked["cursor"] or not found or _time(found[-1]) < since:
+                break
+        place = max([_time(one) for one in new], default=since).isoformat()
+        told_of = [Noticed(one["uri"], one["uri"], one["author"]["did"]) for one in reversed(new)]
+        return told_of, place
 
     def look(self, id: str) -> Looked | None:
-        """See ``Account.look``. An AppView tells of blocks; it may be behind the stream, so a post
-        that it does not know is asked of the author's own server."""
+        """See ``Account.look``. An AppView tells of blocks and of what stands above; it may be
+        behind the stream, and shows no post where a block is between the two. So of a post that it
+        does not show, its author is asked for there, and the post of the author's own server."""
+        author: Mapping[str, Any] | None = {}
         if self._appview:
-            told = self._with_token(
-                lambda token: self._server.get(
-                    "app.bsky.feed.getPosts", {"uris": [id]}, token=token
-                )
-            )
-            posts = told.get("posts")
-            if isinstance(posts, list) and posts and isinstance(posts[0], dict):
-                return self._viewed(posts[0])
-        there = self._record(id)
-        return self._looked(id, there["value"], {}, {}) if there else None
+            if shown := self._shown(id):
+                return shown
+            author = self._profile(id.removeprefix("at://").partition("/")[0])
+        there = self._record(id) if author is not None else None
+        return self._looked(id, there["value"], author or {}, {}) if there else None
+
+    def _shown(self, id: str) -> Looked | None:
+        """A post as the AppView shows it to the account; None where it does not."""
+        asked = {"uri": id, "depth": 0, "parentHeight": MOST_ABOVE}
+        try:
+            told = _object(self._ask("app.bsky.feed.getPostThread", asked).get("thread"))
+        except Refused as refused:
+            if refused.status not in {400, 404}:
+                raise
+            return None
+        post = _object(told.get("post"))
+        if post.get("uri") != id:
+            return None
+        above: list[Said] = []
+        while parent := _object(_object(told := _object(told.get("parent"))).get("post")):
+            above += self._said(parent)
+        return self._viewed(post, above[:MOST_ABOVE][::-1])
+
+    def _said(self, post: Mapping[str, Any]) -> list[Said]:
+        """A post above, where everybody may see it."""
+        author, record = _object(post.get("author")), _object(post.get("record"))
+        labels = [*_objects(post.get("labels")), *_objects(author.get("labels"))]
+        text, did = record.get("text"), author.get("did")
+        if any(one.get("val") in _PRIVATE for one in labels):
+            return []
+        if not isinstance(text, str) or not isinstance(did, str):
+            return []
+        said_by = Author(self._network, did, str(author.get("handle") or ""))
+        return [Said(str(post.get("uri")), said_by, text)]
+
+    def _profile(self, did: str) -> Mapping[str, Any] | None:
+        """An author as the AppView shows it to the account; nothing where it knows none, None
+        where it shows the author no more."""
+        try:
+            return self._ask("app.bsky.actor.getProfile", {"actor": did})
+        except Refused as refused:
+            if refused.name in _CLOSED:
+                return None
+            if refused.status not in {400, 404}:
+                raise
+        return {}
 
     def reply(
         self,
@@ -152,6 +200,10 @@ class BlueskyAccount:
                 raise SourceError("Another post has the place of this reply.") from None
         return Sent(uri, uri)
 
+    def sent_as(self, key: str) -> str | None:
+        """See ``Account.sent_as``."""
+        return f"at://{self.author}/{POST}/{key}"
+
     def delete(self, id: str) -> None:
         """See ``Account.delete``."""
         _, collection, rkey = id.removeprefix("at://").split("/")
@@ -177,9 +229,10 @@ class BlueskyAccount:
         there = self._record(uri)
         return _ref_of(there) if there else None
 
-    def _viewed(self, told: Mapping[str, Any]) -> Looked:
+    def _viewed(self, told: Mapping[str, Any], above: Sequence[Said]) -> Looked:
         author, viewer = _object(told.get("author")), _object(told.get("viewer"))
-        return self._looked(str(told.get("uri")), _object(told.get("record")), author, viewer)
+        record = _object(told.get("record"))
+        return self._looked(str(told.get("uri")), record, author, viewer, above)
 
     def _looked(
         self,
@@ -187,6 +240,7 @@ class BlueskyAccount:
         record: Mapping[str, Any],
         author: Mapping[str, Any],
         viewer: Mapping[str, Any],
+        above: Sequence[Said] = (),
     ) -> Looked:
         did = uri.removeprefix("at://").partition("/")[0]
         mine = _object(author.get("viewer"))
@@ -203,11 +257,15 @@ class BlueskyAccount:
             lang=first if isinstance(first, str) else None,
             is_public=True,
             mentions=bool(spans),
+            above=above,
             thread=root_of(record, uri),
             written_at=_written(record),
             blocked=any(mine.get(one) for one in ("blockedBy", "blocking", "blockingByList")),
             closed=bool(closed) if viewer else None,
         )
+
+    def _ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        return self._with_token(lambda token: self._server.get(method, params, token=token))
 
     def _act(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._with_token(lambda token: self._server.post(method, body, token=token))
@@ -302,6 +360,10 @@ def _written(record: Mapping[str, Any]) -> datetime | None:
     except ValueError:
         return None
     return time if time.tzinfo else None
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 def _object(value: object) -> Mapping[str, Any]:

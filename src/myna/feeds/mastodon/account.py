@@ -109,6 +109,11 @@ class MastodonAccount:
         made = self._server.post("/api/v1/statuses", body, {"Idempotency-Key": key})
         return _sent(_object(made), self._server.host)
 
+    def sent_as(self, key: str) -> str | None:
+        """See ``Account.sent_as``."""
+        del key
+        return None
+
     def delete(self, id: str) -> None:
         """See ``Account.delete``."""
         try:

@@ -107,6 +107,11 @@ class XAccount:
             raise SourceError("X does not say what became of the reply.")
         return Sent(made["id"], uri_of(made["id"]))
 
+    def sent_as(self, key: str) -> str | None:
+        """See ``Account.sent_as``."""
+        del key
+        return None
+
     def delete(self, id: str) -> None:
         """See ``Account.delete``."""
         try:
