@@ -51,6 +51,6 @@ $(VENV)/installed: $(VENV)/python $(PACKAGE) $(WEB)
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing what tests and checks need …"
-	@$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	@$(PIP) install --constraint constraints.txt --editable '.[dev,train]'
 	@sh tools/install_chromium.sh
 	@touch $@
