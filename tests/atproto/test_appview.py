@@ -206,3 +206,27 @@ def test_the_notifications_say_who_has_replied(world: SweptWorld) -> None:
         return any(one["reason"] == "reply" and one["reasonSubject"] == uri for one in found)
 
     until(told)
+
+
+def test_mentions_from_before_the_first_look_are_noticed(
+    db: Database, whole_network: AtNetwork
+) -> None:
+    """From the time of connecting on, and more than a page of them."""
+    myna, ann = whole_network.account("myna"), whole_network.account("ann")
+    made = SweptWorld(db, whole_network, myna, ann, FakeReplier(), datetime.now(UTC))
+    made.mention("before it was connected")
+    made.since = datetime.now(UTC)
+    for number in range(102):
+        last = made.mention(f"question {number}", wait=False)
+    until(lambda: made.stored(last))
+    made.told()
+    until(lambda: made.bot().sweep() or made.states() == {"queued": 102})
+
+
+def test_one_whose_clock_is_behind_is_noticed(world: SweptWorld) -> None:
+    """A notification bears the time that its post claims, where that is earlier."""
+    world.mention("why do birds sing?")
+    world.told()
+    behind = (datetime.now(UTC) - timedelta(seconds=50)).isoformat().replace("+00:00", "Z")
+    world.mention("and cats?", createdAt=behind)
+    until(lambda: world.bot().sweep() or world.states() == {"queued": 2})

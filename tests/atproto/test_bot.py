@@ -28,7 +28,7 @@ from myna.feeds.bluesky.stream import Stream
 from myna.feeds.ingest import run_live
 from myna.post import Author, Event, Kind, Post
 from tests.atproto.network import PASSWORD, Account, AtNetwork
-from tests.atproto.test_ingest import until
+from tests.atproto.test_ingest import come, reading, until
 
 STEPS = ("claimed", "looked", "answered", "stored", "sends", "sent", "ended")
 LONG = "Birds sing to be heard by other birds, which is why they are so loud at dawn. " * 9
@@ -88,7 +88,9 @@ class World:
             **more,
         )
 
-    def mention(self, words: str, by: Account | None = None, **more: Any) -> str:
+    def mention(
+        self, words: str, by: Account | None = None, *, wait: bool = True, **more: Any
+    ) -> str:
         """Somebody writes to Myna; the post's URI, when the store has it."""
         handle = f"@{self.myna.handle}"
         index = {"byteStart": 0, "byteEnd": len(handle)}
@@ -96,7 +98,8 @@ class World:
         uri = (by or self.ann).post(
             f"{handle} {words}", facets=[{"index": index, "features": features}], **more
         )
-        until(lambda: self.stored(uri))
+        if wait:
+            until(lambda: self.stored(uri))
         return uri
 
     def stored(self, uri: str) -> bool:
@@ -488,3 +491,23 @@ def test_it_runs_until_it_is_stopped(world: World) -> None:
         thread.join(15)
     assert not thread.is_alive()
     assert len(world.replies()) == 1
+
+
+def test_mentions_from_before_the_bot_was_first_started_are_answered(
+    db: Database, network: AtNetwork
+) -> None:
+    """From the time of connecting on: what the store has had since, the bot reads at its start."""
+    with reading(db, network):
+        ann = network.account("ann")
+        myna = network.account("myna")
+        made = World(db, network, myna, ann, FakeReplier(), datetime.now(UTC))
+        come(db, ann.post("is it read?"))
+        earlier = made.mention("before it was connected")
+        made.since = datetime.now(UTC)
+        later = made.mention("why do birds sing?")
+        made.work()
+        made.work()
+    assert made.reason(earlier) is None
+    assert made.states() == {"sent": 1}
+    (reply,) = made.replies()
+    assert reply["value"]["reply"]["parent"]["uri"] == later

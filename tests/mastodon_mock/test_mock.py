@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -160,10 +161,11 @@ def test_a_mention_is_answered_once(mock: Mock, db: Database, settings: Settings
     account = open_account(connection, connection.secret(Vault(settings.home)))
     assert isinstance(account, MastodonAccount)
     assert account.is_marked()
-    _, place = account.noticed("")
+    begin = datetime.now(UTC)
+    _, place = account.noticed("", begin)
     above = mock.post("ann", "Is the bridge open?")
     mock.post("bo", "@myna is that true?", in_reply_to_id=above["id"], visibility="unlisted")
-    (noticed,), place = account.noticed(place)
+    (noticed,), place = account.noticed(place, begin)
     first = account.look(noticed.id)
     assert first
     assert first.mentions

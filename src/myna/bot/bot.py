@@ -27,7 +27,7 @@ from myna.db import mentions as rows
 from myna.db.accounts import accounts_version
 from myna.db.engine import Database
 from myna.db.mentions import ClaimLost, Mention, NewMention
-from myna.db.posts import find_post, last_seq, read_changes
+from myna.db.posts import find_post, last_seq, read_changes, seq_before
 from myna.db.sources import load_cursor, save_cursor
 from myna.errors import DatabaseError, ModelError, MynaError, SourceError, StorageError
 from myna.feeds import account as networks
@@ -125,9 +125,9 @@ class Bot:
             state = load_cursor(conn, name)
             place = int(state.cursor) if state and state.cursor.isdecimal() else None
             newest = last_seq(conn)
-            if place is None or place > newest:  # the first time; what is older, a sweep finds
-                save_cursor(conn, name, str(newest), accepted=0, rejected=0, now=now)
-                return False
+            if place is None or place > newest:  # the first time, or a store that was restored
+                place = seq_before(conn, self._since)
+                save_cursor(conn, name, str(place), accepted=0, rejected=0, now=now)
             if place == newest:
                 return False
             changes = read_changes(conn, place, CHANGES)
@@ -163,7 +163,7 @@ class Bot:
         name, now = f"{self._connection}:bot:noticed", datetime.now(UTC)
         with self._db.begin() as conn:
             state = load_cursor(conn, name)
-        noticed, place = self._account.noticed(state.cursor if state else "")
+        noticed, place = self._account.noticed(state.cursor if state else "", self._since)
         found = [
             NewMention(self._network, one.uri, one.id, one.author, one.uri)
             for one in noticed

@@ -5,6 +5,7 @@ that a deletion holds at once everywhere: chats, search and answers keep numbers
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -204,6 +205,24 @@ def read_trainable(conn: Connection, after: int, limit: int) -> list[StoredPost]
 def last_seq(conn: Connection) -> int:
     """The number of the latest committed change; 0 in an empty store."""
     return conn.execute(text("select last_seq from change_counter")).scalar_one()
+
+
+def seq_before(conn: Connection, since: datetime) -> int:
+    """The number of a change behind which all posts are that came in from ``since`` on. It reads as
+    many rows as there are."""
+    return conn.execute(
+        text(
+            """
+            select coalesce(
+                (select min(seq) - 1 from posts where id > coalesce(
+                    (select id from posts where indexed_at < :since order by id desc limit 1), 0
+                )),
+                (select last_seq from change_counter)
+            )
+            """
+        ),
+        {"since": since},
+    ).scalar_one()
 
 
 def store_id(conn: Connection) -> UUID:

@@ -115,9 +115,9 @@ class Account(Protocol):
         """
         ...
 
-    def noticed(self, after: str) -> tuple[Sequence[Noticed], str]:
-        """Mentions behind a place, the oldest first, and the place behind them. "" gives none and
-        the place of now.
+    def noticed(self, after: str, since: datetime) -> tuple[Sequence[Noticed], str]:
+        """Mentions behind a place, the oldest first, and the place behind them. "" gives those of
+        the time from ``since`` on. Some may be told again.
 
         Raises:
             SourceError: they cannot be had now.

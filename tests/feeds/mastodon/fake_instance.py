@@ -266,13 +266,21 @@ class FakeInstance:
 
         @app.get("/api/v1/notifications")
         def notifications(
-            limit: int = 20, min_id: str = "", authorization: str | None = Header(None)
+            limit: int = 20,
+            min_id: str = "",
+            max_id: str = "",
+            authorization: str | None = Header(None),
         ) -> list[dict[str, Any]]:
             check(authorization)
             told = [
-                {"id": str(number), "type": "mention", "status": self.statuses[id]}
+                {
+                    "id": str(number),
+                    "type": "mention",
+                    "created_at": self.statuses[id]["created_at"],
+                    "status": self.statuses[id],
+                }
                 for number, id in enumerate(self.mentioned, 1)
-                if id in self.statuses
+                if id in self.statuses and (not max_id or number < int(max_id))
             ]
             if min_id:
                 told = [one for one in told if int(one["id"]) > int(min_id)][:limit]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -98,14 +99,27 @@ def test_a_reply_is_deleted_once_and_for_all(fake: FakeInstance, account: Accoun
 
 
 def test_mentions_are_noticed_behind_a_place(fake: FakeInstance, account: Account) -> None:
-    fake.mention("before Myna was there")
-    none, place = account.noticed("")
-    assert none == ()
+    now = datetime.now(UTC)
+    fake.mention("before Myna was there", at=now - timedelta(minutes=1))
+    none, place = account.noticed("", now)
+    assert none == []
     statuses = [fake.mention(f"{number}?") for number in range(3)]
-    found, later = account.noticed(place)
+    found, later = account.noticed(place, now)
     assert [one.uri for one in found] == [one["uri"] for one in statuses]
     assert found[0].author == "https://instance.example/users/bo@other.example"
-    assert account.noticed(later) == ([], later)
+    assert account.noticed(later, now) == ([], later)
+
+
+def test_mentions_since_it_was_connected_are_noticed_at_the_first_look(
+    fake: FakeInstance, account: Account
+) -> None:
+    now = datetime.now(UTC)
+    for number in range(3):
+        fake.mention("before", at=now - timedelta(minutes=9 - number))
+    statuses = [fake.mention("?", at=now + timedelta(seconds=number)) for number in range(90)]
+    found, later = account.noticed("", now)
+    assert [one.uri for one in found] == [one["uri"] for one in statuses]
+    assert account.noticed(later, now) == ([], later)
 
 
 def test_a_pause_that_is_asked_for_is_told(fake: FakeInstance, account: Account) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -76,13 +77,15 @@ def test_who_does_not_mention_it_is_not_answered(fake: FakeX, account: Account) 
 
 
 def test_mentions_are_noticed_behind_a_place(fake: FakeX, account: Account) -> None:
-    fake.post("@myna before it was there")
-    none, place = account.noticed("")
-    assert none == ()
-    posts = [fake.post(f"@myna {number}?") for number in range(3)]
-    found, later = account.noticed(place)
+    now = datetime.now(UTC)
+    fake.post("@myna before it was there", at=now - timedelta(seconds=1))
+    none, place = account.noticed("", now)
+    assert none == []
+    fake.page = 2
+    posts = [fake.post(f"@myna {number}?") for number in range(5)]
+    found, later = account.noticed(place, now)
     assert [one.id for one in found] == [one["id"] for one in posts]
-    assert account.noticed(later) == ([], later)
+    assert account.noticed(later, now) == ([], later)
 
 
 def test_sizes_are_xs() -> None:

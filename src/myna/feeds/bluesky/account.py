@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import regex
@@ -35,6 +35,8 @@ _PRIVATE = frozenset({"!no-unauthenticated", "!hide", "!takedown"})
 """Labels of posts and authors that are not shown to everybody."""
 MOST_ABOVE = 2
 """Posts above a mention that are asked for."""
+OVERLAP = timedelta(minutes=10)
+"""How far the clock of who mentions Myna may be behind."""
 MOST_PAGES = 20
 """Of 100 mentions, that are read in one sweep."""
 _STALE = frozenset({"ExpiredToken", "InvalidToken"})
@@ -89,11 +91,13 @@ class BlueskyAccount:
         self._act("com.atproto.repo.putRecord", body)
         return True
 
-    def noticed(self, after: str) -> tuple[Sequence[Noticed], str]:
-        """See ``Account.noticed``; the place is the time of a notification."""
-        if not self._appview or not after:
-            return (), after or datetime.now(UTC).isoformat()
-        since = _instant(after)
+    def noticed(self, after: str, since: datetime) -> tuple[Sequence[Noticed], str]:
+        """See ``Account.noticed``; the place is the time of a notification, which is what the
+        post's author claims where that is earlier: so it is looked behind each place again."""
+        if not self._appview:
+            return (), after
+        begin = _instant(after) if after else since
+        since = max(begin - OVERLAP, since) if after else since
         new: list[Mapping[str, Any]] = []
         asked: dict[str, Any] = {"limit": 100, "reasons": ["mention"]}
         for _ in range(MOST_PAGES):  # the newest first
@@ -104,7 +108,7 @@ class BlueskyAccount:
             asked["cursor"] = told.get("cursor")
             if not asked["cursor"] or not found or _time(found[-1]) < since:
                 break
-        place = max([_time(one) for one in new], default=since).isoformat()
+        place = max([begin, *(_time(one) for one in new)]).isoformat()
         told_of = [Noticed(one["uri"], one["uri"], one["author"]["did"]) for one in reversed(new)]
         return told_of, place
 

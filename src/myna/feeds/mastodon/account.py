@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import regex
@@ -25,6 +26,8 @@ from myna.post import Use
 from myna.safety.consent.signals import allows
 
 PARTS = 3
+FIRST_PAGES = 10
+"""Of 40 mentions from before the first look."""
 ADDRESS_CHARACTERS = 23
 """What an address counts, however long it is."""
 _ADDRESS = regex.compile(r"https?://\S+")
@@ -55,18 +58,30 @@ class MastodonAccount:
         """See ``Account.is_marked``: the account is automated, as its profile's settings say."""
         return _object(self._server.get("/api/v1/accounts/verify_credentials")).get("bot") is True
 
-    def noticed(self, after: str) -> tuple[Sequence[Noticed], str]:
+    def noticed(self, after: str, since: datetime) -> tuple[Sequence[Noticed], str]:
         """See ``Account.noticed``; the place is the number of a notification."""
-        asked: dict[str, Any] = {"types[]": ["mention"], "limit": "40" if after else "1"}
-        if after:
-            asked["min_id"] = after
-        page = self._server.get("/api/v1/notifications", asked)
-        told = [one for one in page if isinstance(one, Mapping)] if isinstance(page, list) else []
+        told = self._notifications(min_id=after) if after else self._notifications_since(since)
         places = [one["id"] for one in told if isinstance(one.get("id"), str)]
         place = max([*places, after], key=lambda id: (len(id), id)) or "0"
-        if not after:
-            return (), place
-        return [one for one in map(self._noticed, reversed(told)) if one], place
+        new = told if after else [one for one in told if _is_since(one, since)]
+        return [one for one in map(self._noticed, reversed(new)) if one], place
+
+    def _notifications(self, **where: str) -> list[Mapping[str, Any]]:
+        """Mentions, the newest first: the oldest behind ``min_id``, the newest before ``max_id``."""
+        asked = {"types[]": ["mention"], "limit": "40", **where}
+        return _objects(self._server.get("/api/v1/notifications", asked))
+
+    def _notifications_since(self, since: datetime) -> list[Mapping[str, Any]]:
+        """Those of a time, and some that are older: the place is behind these too."""
+        found: list[Mapping[str, Any]] = []
+        where: dict[str, str] = {}
+        for _ in range(FIRST_PAGES):
+            page = self._notifications(**where)
+            found += page
+            if not page or not _is_since(page[-1], since):
+                break
+            where = {"max_id": str(page[-1].get("id"))}
+        return found
 
     def look(self, id: str) -> Looked | None:
         """See ``Account.look``."""
@@ -194,6 +209,14 @@ def measure(text: str) -> int:
     """Graphemes, as Mastodon counts them: an address is 23, a handle is without its host."""
     text = _ADDRESS.sub("x" * ADDRESS_CHARACTERS, text)
     return len(_LETTER.findall(_HANDLE.sub(r"@\1", text)))
+
+
+def _is_since(notification: Mapping[str, Any], since: datetime) -> bool:
+    try:
+        time = datetime.fromisoformat(str(notification.get("created_at")))
+    except ValueError:
+        return False
+    return time.tzinfo is not None and time >= since
 
 
 def _uri(status: Mapping[str, Any]) -> str:

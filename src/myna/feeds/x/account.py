@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import regex
@@ -14,7 +15,7 @@ from myna.db.connections import Connected, Secret
 from myna.errors import InvalidRequest, SourceError
 from myna.feeds.account import Limits, Link, Looked, Noticed, Said, Sent
 from myna.feeds.x.network import NETWORK, server_of
-from myna.feeds.x.post import ASKED, BadPost, Given, events_of, is_id, uri_of
+from myna.feeds.x.post import ASKED, BadPost, Given, events_of, id_at, is_id, uri_of
 from myna.feeds.x.server import Refused, Server
 from myna.post import Post, Signal, Use
 from myna.safety.consent.signals import allows
@@ -28,7 +29,8 @@ _PICTURE = regex.compile(r"\p{Extended_Pictographic}|\p{Regional_Indicator}")
 _LETTER = regex.compile(r"\X")
 _LIGHT = ((0, 4351), (8192, 8205), (8208, 8223), (8242, 8247))
 """Code points that count one; all others count two."""
-_PAGES = 5
+_PAGES = 8
+"""X gives no more than 800 mentions."""
 
 
 class XAccount:
@@ -45,16 +47,20 @@ class XAccount:
         label was not confirmed."""
         return True
 
-    def noticed(self, after: str) -> tuple[Sequence[Noticed], str]:
+    def noticed(self, after: str, since: datetime) -> tuple[Sequence[Noticed], str]:
         """See ``Account.noticed``; the place is the number of a post."""
-        params = {**ASKED, "max_results": "100" if after else "5"}
-        if after:
-            params["since_id"] = after
-        answer = self._server.get(f"/2/users/{self.author}/mentions", params)
-        posts = sorted(_posts(answer), key=lambda one: int(one["id"]))
-        place = max([after or "1", *(one["id"] for one in posts)], key=int)
-        if not after:
-            return (), place
+        after = after or id_at(since)
+        params = {**ASKED, "max_results": "100", "since_id": after}
+        found: list[dict[str, Any]] = []
+        for _ in range(_PAGES):  # the newest first
+            answer = self._server.get(f"/2/users/{self.author}/mentions", params)
+            found += _posts(answer)
+            token = (answer.get("meta") or {}).get("next_token")
+            if not token:
+                break
+            params["pagination_token"] = str(token)
+        posts = sorted(found, key=lambda one: int(one["id"]))
+        place = max([after, *(one["id"] for one in posts)], key=int)
         return [
             Noticed(one["id"], uri_of(one["id"]), str(one.get("author_id"))) for one in posts
         ], place
