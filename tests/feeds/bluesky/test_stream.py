@@ -67,9 +67,14 @@ def texts(records: list[Record]) -> list[str]:
 
 
 def take(
-    stream: Stream, cursor: str, enough: Callable[[list[Record]], bool], seconds: float = 10
+    stream: Stream,
+    cursor: str,
+    enough: Callable[[list[Record]], bool],
+    seconds: float = 10,
+    *,
+    then: Callable[[], Any] | None = None,
 ) -> list[Record]:
-    """Read until there is enough."""
+    """Read until there is enough; ``then`` happens when something new is waited for."""
     taken: list[Record] = []
     limit = time.monotonic() + seconds
     reading = stream.read(cursor)
@@ -77,6 +82,9 @@ def take(
         for record in reading:
             if record is not None:
                 taken.append(record)
+            elif then:
+                then()
+                then = None
             if enough(taken):
                 return taken
             assert time.monotonic() < limit, f"only {len(taken)} records came"
@@ -109,8 +117,7 @@ def stream_of(*hosts: FakeHost) -> Stream:
 
 def test_the_live_end_is_where_an_unread_stream_begins(jetstream: FakeHost) -> None:
     stream = stream_of(jetstream)
-    threading.Timer(0.3, jetstream.say, [second(6)]).start()
-    taken = take(stream, "", many(1))
+    taken = take(stream, "", many(1), then=lambda: jetstream.say(second(6)))
     assert texts(taken) == ["post 6"]
     assert "cursor" not in jetstream.asked[0]
     assert "app.bsky.feed.post" in jetstream.asked[0]["collections"]

@@ -78,16 +78,24 @@ def texts(records: list[Record]) -> list[str]:
 
 
 def take(
-    stream: Stream | Review, cursor: str, enough: Callable[[list[Record]], Any]
+    stream: Stream | Review,
+    cursor: str,
+    enough: Callable[[list[Record]], Any],
+    *,
+    then: Callable[[], Any] | None = None,
 ) -> list[Record]:
-    """Read until there is enough."""
+    """Read until there is enough; ``then`` happens when all is read and something new is waited
+    for."""
     taken: list[Record] = []
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 40
     reading = stream.read(cursor)
     try:
         for record in reading:
             if record is not None:
                 taken.append(record)
+            elif then:
+                then()
+                then = None
             if enough(taken):
                 return taken
             assert time.monotonic() < limit, f"only {len(taken)} records came"
@@ -97,7 +105,7 @@ def take(
 
 
 def until(seen: Callable[[], Any]) -> None:
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 40
     while not seen():
         assert time.monotonic() < limit
         time.sleep(0.02)
@@ -132,8 +140,8 @@ def live(db: Database) -> dict[str, str]:
 def test_an_unread_timeline_begins_at_its_end(fake: FakeInstance) -> None:
     fake.say(fake.status("old"), fake.status("older"))
     stream = stream_of(fake)
-    threading.Timer(0.5, lambda: fake.say(fake.status("new"))).start()
-    assert texts(take(stream, "", texts)) == ["new"]
+    taken = take(stream, "", texts, then=lambda: fake.say(fake.status("new")))
+    assert texts(taken) == ["new"]
     assert fake.opened == ["stream=public%3Alocal"]
 
 
@@ -185,8 +193,8 @@ def test_what_the_stream_swallows_is_found_by_a_second_look(fake: FakeInstance) 
 def test_also_of_a_timeline_that_was_empty(fake: FakeInstance) -> None:
     fake.deaf = True
     stream = stream_of(fake)
-    threading.Timer(0.2, lambda: fake.say(fake.status("swallowed"))).start()
-    assert texts(take(stream, "", texts)) == ["swallowed"]
+    taken = take(stream, "", texts, then=lambda: fake.say(fake.status("swallowed")))
+    assert texts(taken) == ["swallowed"]
 
 
 @pytest.mark.parametrize("visibility", ["unlisted", "private", "direct"])
@@ -199,8 +207,7 @@ def test_only_public_statuses_come(fake: FakeInstance, visibility: str) -> None:
         fake.tell("user", "notification", {"status": fake.status("secret")})
         fake.say(fake.status("open"), stream="user")
 
-    threading.Timer(0.5, speak).start()
-    taken = take(stream, "", texts)
+    taken = take(stream, "", texts, then=speak)
     assert texts(taken) == ["open"]
     assert "secret" not in repr(taken)
 
@@ -214,8 +221,7 @@ def test_a_boost_brings_what_is_boosted_with_its_counts(fake: FakeInstance) -> N
         fake.say(fake.status("", reblog=hidden), stream="user")
         fake.say(fake.status("", reblog=original), stream="user")
 
-    threading.Timer(0.5, speak).start()
-    taken = take(stream_of(fake, "home"), "", texts)
+    taken = take(stream_of(fake, "home"), "", texts, then=speak)
     (event,) = [one.event for one in taken if one.event and one.event.post]
     assert event.post
     assert event.post.author.handle == "bo@other.example"
@@ -227,8 +233,12 @@ def test_replies_name_their_parents(fake: FakeInstance) -> None:
     reply = fake.status("reply", in_reply_to_id=parent["id"])
     orphan = fake.status("orphan", in_reply_to_id="999")
     fake.say(fake.status("read"))
-    threading.Timer(0.5, fake.say, [reply, orphan]).start()
-    taken = take(stream_of(fake), "", lambda taken: len(texts(taken)) == 2)
+    taken = take(
+        stream_of(fake),
+        "",
+        lambda taken: len(texts(taken)) == 2,
+        then=lambda: fake.say(reply, orphan),
+    )
     posts = [one.event.post for one in taken if one.event and one.event.post]
     assert [post.reply_to for post in posts] == [parent["uri"], None]
     assert "parent" not in texts(taken), "it is not of the timeline"
@@ -238,8 +248,12 @@ def test_what_the_author_allows_comes_before_the_post_and_once(fake: FakeInstanc
     fake.say(fake.status("read"))
     shy = {"indexable": False}
     statuses = [fake.status("one", account=shy), fake.status("two", account=shy)]
-    threading.Timer(0.5, lambda: fake.say(*statuses, fake.status("three"))).start()
-    taken = take(stream_of(fake), "", lambda taken: len(texts(taken)) == 3)
+    taken = take(
+        stream_of(fake),
+        "",
+        lambda taken: len(texts(taken)) == 3,
+        then=lambda: fake.say(*statuses, fake.status("three")),
+    )
     kinds = [one.event.kind.value for one in taken if one.event]
     assert kinds == ["signal", "create", "create", "signal", "create"]
 
@@ -253,8 +267,7 @@ def test_bad_messages_are_told_and_passed(fake: FakeInstance) -> None:
         fake.tell("public:local", "announcement", {"id": "1"})
         fake.say(fake.status("good"))
 
-    threading.Timer(0.5, speak).start()
-    taken = take(stream_of(fake), "", texts)
+    taken = take(stream_of(fake), "", texts, then=speak)
     assert [one.rejection.reason for one in taken if one.rejection] == [
         "is not a message of a stream",
         "has no content",

@@ -63,12 +63,22 @@ def texts(records: list[Record]) -> list[str]:
     return [one.event.post.text for one in records if one.event and one.event.post]
 
 
-def take(source: Source, cursor: str, enough: Callable[[list[Record]], Any]) -> list[Record]:
+def take(
+    source: Source,
+    cursor: str,
+    enough: Callable[[list[Record]], Any],
+    *,
+    then: Callable[[], Any] | None = None,
+) -> list[Record]:
+    """Read until there is enough; ``then`` happens when something new is waited for."""
     taken: list[Record] = []
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 40
     for record in source.read(cursor):
         if record is not None:
             taken.append(record)
+        elif then:
+            then()
+            then = None
         if enough(taken):
             return taken
         assert time.monotonic() < limit, f"only {len(taken)} records came"
@@ -90,7 +100,7 @@ def followed(db: Database, source: Any) -> Iterator[list[str | None]]:
 
 
 def until(seen: Callable[[], Any]) -> None:
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 40
     while not seen():
         assert time.monotonic() < limit
         time.sleep(0.02)
@@ -110,8 +120,7 @@ def test_what_matches_is_streamed_under_rules_of_its_own(fake: FakeX) -> None:
         "b": {"id": "b", "value": "old", "tag": "myna"},
     }
     stream = stream_of(fake, "birds", "#owl")
-    threading.Timer(0.5, lambda: fake.say(fake.post("birds!"))).start()
-    taken = take(stream, "", texts)
+    taken = take(stream, "", texts, then=lambda: fake.say(fake.post("birds!")))
     assert texts(taken) == ["birds!"]
     assert sorted(rule["value"] for rule in fake.rules.values()) == ["#owl", "birds", "cats"]
     assert next(one.event.kind for one in taken if one.event) is Kind.SIGNAL
@@ -191,8 +200,7 @@ def test_bad_lines_are_told_and_passed(fake: FakeX) -> None:
         fake.tell({"data": {"id": "1", "text": "x", "author_id": "1"}})
         fake.say(fake.post("good"))
 
-    threading.Timer(0.5, speak).start()
-    taken = take(stream_of(fake), "", texts)
+    taken = take(stream_of(fake), "", texts, then=speak)
     assert [one.rejection.reason for one in taken if one.rejection] == [
         "is not a line of a stream",
         "has no author",
@@ -200,11 +208,9 @@ def test_bad_lines_are_told_and_passed(fake: FakeX) -> None:
 
 
 def test_a_fault_of_x_ends_the_reading(fake: FakeX) -> None:
-    threading.Timer(
-        0.5, lambda: fake.tell({"errors": [{"title": "operational-disconnect"}]})
-    ).start()
+    told = {"errors": [{"title": "operational-disconnect"}]}
     with pytest.raises(SourceError, match="ended the stream"):
-        take(stream_of(fake), "", texts)
+        take(stream_of(fake), "", texts, then=lambda: fake.tell(told))
 
 
 def test_a_token_that_is_not_taken_is_told_in_one_sentence(fake: FakeX) -> None:
