@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.bot.mention import Asked, about, asked, quoted_uri
+from myna.answer.attached import about, quoted_uri
+from myna.bot.mention import Asked, asked
 from myna.bot.recordkey import microseconds_of, reply_keys, tid
 from myna.feeds.bluesky.text import mentions_of, without
 

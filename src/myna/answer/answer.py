@@ -31,6 +31,7 @@ from myna.answer.events import (
     Unsupported,
     Usage,
 )
+from myna.answer.explain import Teller
 from myna.answer.find import find
 from myna.answer.gather import gather
 from myna.answer.markers import Cleaner
@@ -56,6 +57,7 @@ from myna.answer.support import (
     claims_something,
     supporting,
 )
+from myna.answer.task import Task, task_of
 from myna.db.engine import Database
 from myna.errors import InvalidRequest
 from myna.index.search import Searcher
@@ -137,8 +139,10 @@ class Answerer:
         language: str = "en",
         now: datetime | None = None,
         without: Callable[[StoredPost], bool] = lambda _post: False,
+        task: Task | None = None,
     ) -> AsyncGenerator[AnswerEvent]:
-        """The events of the answer to the last turn, which rests on no post of ``without``.
+        """The events of the answer to the last turn, which rests on no post of ``without``. Where it
+        asks to explain, sum up or check a post, or ``task`` says so, that post is told of.
 
         Raises:
             InvalidRequest: there is no question.
@@ -150,8 +154,14 @@ class Answerer:
         if not question:
             raise InvalidRequest("Ask something.")
         spoken = language_asked(question, language)
-        if talk := small_talk(question):
+        if task is None and (talk := small_talk(question)):
             async with aclosing(self._talk(talk, question, spoken)) as events:
+                async for event in events:
+                    yield event
+            return
+        if task := task or task_of(conversation):
+            teller = Teller(self._db, self._searcher, self._model)
+            async with aclosing(teller.tell(task, spoken, without)) as events:
                 async for event in events:
                     yield event
             return

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from myna.answer.asked import meaning_asked
+from myna.answer.asked import Meaning, meaning_asked
 from myna.answer.support import ANSWERABLE, confidence
 from myna.index.results import Hit
 from myna.index.search import Searcher
@@ -63,8 +63,11 @@ def find(
 def _meanings(searcher: Searcher, question: str, now: datetime | None) -> list[Hit]:
     """Posts that say what the thing is whose meaning is asked for."""
     meaning = meaning_asked(question)
-    if meaning is None:
-        return []
+    return definitions(searcher, meaning, now) if meaning else []
+
+
+def definitions(searcher: Searcher, meaning: Meaning, now: datetime | None = None) -> list[Hit]:
+    """Posts that say what a thing is."""
     found = searcher.search(meaning.query, limit=_LOOKED_THROUGH, now=now, seconds=_MEANING_SECONDS)
     return [hit for hit in found.hits if meaning.given_in(hit.post.post.text)][:_MOST_MEANINGS]
 

@@ -58,7 +58,145 @@ _PHRASES: dict[str, dict[Language, str]] = {
         "en": "You are welcome.",
         "fr": "Avec plaisir.",
     },
+    "no_post": {
+        "en": "I do not have this post: it was deleted, its author does not want it found, or I never saw it.",
+        "fr": "Je n’ai pas ce message : il a été supprimé, son auteur ne veut pas qu’on le trouve, ou je ne l’ai jamais vu.",
+    },
+    "refused_post": {
+        "en": "The author of this post does not allow me to quote it or write from it.",
+        "fr": "L’auteur de ce message ne permet pas que je le cite ou que j’écrive à partir de lui.",
+    },
+    "refused_profile": {
+        "en": "I tell what an author posts about only where the author allows it. This one does not, or I have none of the posts.",
+        "fr": "Je dis de quoi parle un auteur seulement s’il le permet. Celui-ci ne le permet pas, ou je n’ai aucun de ses messages.",
+    },
+    "no_author": {
+        "en": "I have no post of an author of this name.",
+        "fr": "Je n’ai aucun message d’un auteur de ce nom.",
+    },
+    "wrote_on": {
+        "en": "On {date}, @{author} wrote: “{text}”",
+        "fr": "Le {date}, @{author} a écrit : « {text} »",
+    },
+    "pictured": {
+        "en": "@{author} describes the picture: “{text}”",
+        "fr": "@{author} décrit l’image : « {text} »",
+    },
+    "replied_to": {
+        "en": "It answers @{author}, who wrote: “{text}”",
+        "fr": "Il répond à @{author}, qui a écrit : « {text} »",
+    },
+    "quotes": {
+        "en": "It quotes @{author}: “{text}”",
+        "fr": "Il cite @{author} : « {text} »",
+    },
+    "begins": {
+        "en": "The thread begins with @{author}: “{text}”",
+        "fr": "Le fil commence par @{author} : « {text} »",
+    },
+    "means": {
+        "en": "What “{term}” is, @{author} says: “{text}”",
+        "fr": "Ce qu’est « {term} », @{author} le dit : « {text} »",
+    },
+    "elsewhere": {
+        "en": "On the same subject, @{author} wrote: “{text}”",
+        "fr": "Sur le même sujet, @{author} a écrit : « {text} »",
+    },
+    "answers": {
+        "en": "@{author} answered: “{text}”",
+        "fr": "@{author} a répondu : « {text} »",
+    },
+    "disputes_other": {
+        "en": "@{author} disputes what @{other} wrote: “{text}”",
+        "fr": "@{author} conteste ce qu’a écrit @{other} : « {text} »",
+    },
+    "thread_of": {
+        "en": "The thread has {posts} by {people}, from {start} to {end}.",
+        "fr": "Le fil compte {posts} de {people}, du {start} au {end}.",
+    },
+    "thread_cut": {
+        "en": "I have read its first {posts}.",
+        "fr": "J’en ai lu les premiers : {posts}.",
+    },
+    "thread_alone": {
+        "en": "Nobody has answered this post as far as I have seen.",
+        "fr": "Personne n’a répondu à ce message, d’après ce que j’ai vu.",
+    },
+    "sides": {
+        "en": "Of those who answer the first post, by clear words: {support} for it, {deny} against it, {query} asking for proof or more.",
+        "fr": "Parmi ceux qui répondent au premier message, en termes clairs : {support} pour, {deny} contre, {query} demandant des preuves ou des précisions.",
+    },
+    "supports": {
+        "en": "For it, @{author}: “{text}”",
+        "fr": "Pour, @{author} : « {text} »",
+    },
+    "denies": {
+        "en": "Against it, @{author}: “{text}”",
+        "fr": "Contre, @{author} : « {text} »",
+    },
+    "asks": {
+        "en": "@{author} asks: “{text}”",
+        "fr": "@{author} demande : « {text} »",
+    },
+    "origins": {
+        "en": "I found {posts} that say this, of {origins}: copies count once.",
+        "fr": "J’ai trouvé {posts} qui le disent, de {origins} : les copies comptent une fois.",
+    },
+    "claim_sides": {
+        "en": "By clear words: {support} for it, {deny} against it, {query} asking for proof or more.",
+        "fr": "En termes clairs : {support} pour, {deny} contre, {query} demandant des preuves ou des précisions.",
+    },
+    "unverified": {
+        "en": "Unverified: none of the posts for it links to a source.",
+        "fr": "Non vérifié : aucun des messages qui l’affirment ne renvoie à une source.",
+    },
+    "unchecked": {
+        "en": "Unverified by me: pages are linked in {posts} for it; I have not read them.",
+        "fr": "Non vérifié par moi : des pages sont liées dans {posts} qui l’appuient ; je ne les ai pas lues.",
+    },
+    "no_sides": {
+        "en": "Nobody here confirms or disputes it in clear words.",
+        "fr": "Personne ici ne le confirme ni ne le conteste en termes clairs.",
+    },
+    "no_verdict": {
+        "en": "I give no verdict: I only show who says what.",
+        "fr": "Je ne tranche pas : je montre seulement qui dit quoi.",
+    },
+    "profile_of": {
+        "en": "I have read {posts} of this author, from {start} to {end}.",
+        "fr": "J’ai lu {posts} de cet auteur, du {start} au {end}.",
+    },
+    "profile_on": {
+        "en": "On “{term}” ({posts}), @{author} wrote: “{text}”",
+        "fr": "Sur « {term} » ({posts}), @{author} a écrit : « {text} »",
+    },
+    "copied": {
+        "en": "It is also said by {posts}.",
+        "fr": "Aussi dit par {posts}.",
+    },
 }
+
+
+_COUNTED: dict[str, dict[Language, tuple[str, str]]] = {
+    "posts": {"en": ("{n} post", "{n} posts"), "fr": ("{n} message", "{n} messages")},
+    "others": {
+        "en": ("{n} other post", "{n} other posts"),
+        "fr": ("{n} autre message", "{n} autres messages"),
+    },
+    "people": {"en": ("{n} person", "{n} people"), "fr": ("{n} personne", "{n} personnes")},
+    "origins": {
+        "en": ("{n} independent origin", "{n} independent origins"),
+        "fr": ("{n} origine indépendante", "{n} origines indépendantes"),
+    },
+}
+
+
+def counted(n: int, noun: str, language: Language) -> str:
+    """A number with its noun."""
+    one, many = _COUNTED[noun][language]
+    few = n == 1 or (n == 0 and language == "fr")
+    figures = f"{n:,}" if language == "en" else f"{n:,}".replace(",", "\u202f")
+    return (one if few else many).format(n=figures)
 
 
 def phrase(name: str, language: Language, **values: str) -> str:

@@ -22,7 +22,7 @@ from myna.bot.mention import Asked, asked
 from myna.bot.recordkey import reply_keys
 from myna.bot.reply import Question, Replier
 from myna.bot.rules import Case, Limits, Refusal, refuse
-from myna.bot.thread import around, no_source
+from myna.bot.thread import around, no_source, told_of
 from myna.db import mentions as rows
 from myna.db.accounts import accounts_version
 from myna.db.engine import Database
@@ -262,7 +262,9 @@ class Bot:
         said = asked(looked.text)
         now = datetime.now(UTC)
         with self._db.begin() as conn:
-            earlier = rows.earlier_reply(conn, self._network, mention.thread, said.key)
+            told = told_of(conn, self._network, self._account.author, looked, said.text)
+            task, key = told or (None, said.key)
+            earlier = rows.earlier_reply(conn, self._network, mention.thread, key)
             spent = rows.parts_since(conn, self._network, now - timedelta(hours=1))
             near = around(conn, self._network, self._account.author, looked)
         if (spent + 3) * POINTS_A_POST > WRITE_POINTS_AN_HOUR:
@@ -273,7 +275,7 @@ class Bot:
             runs, sources = [_again(language), Run("↗", _page(earlier))], ()
         else:
             without = no_source(self._account.author, mention.uri)
-            question = Question(said.text, near, looked.lang, without)
+            question = Question(said.text, near, looked.lang, without, task)
             reply = self._replier.reply(question)
             runs, sources, language = reply.runs, reply.sources, reply.language
         self._step("answered")
@@ -291,7 +293,7 @@ class Bot:
             for key, part in zip(keys, posts, strict=True)
         ]
         with self._db.begin() as conn:
-            rows.save_parts(conn, mention, parts, question=said.key, sources=sources)
+            rows.save_parts(conn, mention, parts, question=key, sources=sources)
         return parts
 
     def _room(self, looked: Looked) -> networks.Limits:

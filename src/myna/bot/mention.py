@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 _STOP_WORDS = (
     "stop|stop it|please stop|unsubscribe|opt out|leave me alone|go away|quiet|shut up|mute|"
@@ -54,34 +53,3 @@ def _wish(text: str) -> Wish | None:
     if said in _STOP:
         return "stop"
     return "start" if said in _START else None
-
-
-def about(raw: Mapping[str, Any]) -> str:
-    """What a post shows besides its text: descriptions of pictures, the title of a link."""
-    embed = raw.get("embed")
-    words: list[str] = []
-    for one in (embed, embed.get("media") if isinstance(embed, Mapping) else None):
-        if not isinstance(one, Mapping):
-            continue
-        images = one.get("images")
-        words += [
-            image["alt"]
-            for image in (images if isinstance(images, list) else ())
-            if isinstance(image, Mapping) and isinstance(image.get("alt"), str)
-        ]
-        if isinstance(one.get("alt"), str):
-            words.append(one["alt"])
-        external = one.get("external")
-        if isinstance(external, Mapping) and isinstance(external.get("title"), str):
-            words.append(external["title"])
-    return " ".join(filter(None, words))
-
-
-def quoted_uri(raw: Mapping[str, Any]) -> str | None:
-    """The post that a post quotes."""
-    embed = raw.get("embed")
-    record = embed.get("record") if isinstance(embed, Mapping) else None
-    if isinstance(record, Mapping) and isinstance(record.get("record"), Mapping):
-        record = record["record"]
-    uri = record.get("uri") if isinstance(record, Mapping) else None
-    return uri if isinstance(uri, str) else None

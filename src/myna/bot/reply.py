@@ -12,6 +12,7 @@ from myna.answer.answer import Answerer
 from myna.answer.events import Citation, Done, Sources, Text, Turn
 from myna.answer.phrases import Language, phrase
 from myna.answer.question import language_asked, says_too_little
+from myna.answer.task import Task
 from myna.bot.compose import Run
 from myna.post import StoredPost
 
@@ -29,6 +30,8 @@ class Question:
     lang: str | None = None
     without: Callable[[StoredPost], bool] = lambda _post: False
     """Posts that the answer must not rest on."""
+    task: Task | None = None
+    """What is wanted of the post above, where that is all that is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,9 @@ class AnswerReplier:
     async def _reply(self, question: Question) -> Reply:
         asked = question.text
         around = [text for text in question.around if text.strip()]
-        if around and (not asked or says_too_little(asked)):
+        if question.task:
+            around = []
+        elif around and (not asked or says_too_little(asked)):
             asked, around = around[-1], around[:-1]
         language = language_asked(asked, question.lang or "en")
         if not asked:
@@ -76,7 +81,7 @@ class AnswerReplier:
         posts: dict[int, StoredPost] = {}
         marks: list[tuple[int, tuple[int, ...]]] = []
         async for event in self._answerer.answer(
-            turns, language=language, without=question.without
+            turns, language=language, without=question.without, task=question.task
         ):
             match event:
                 case Sources(posts=found):
@@ -89,7 +94,7 @@ class AnswerReplier:
                     outcome = ended
                 case _:
                     pass
-        return _reply(text, outcome, posts, marks, language)
+        return _reply(text, outcome, posts, marks, language, is_told=question.task is not None)
 
 
 def _reply(
@@ -98,10 +103,13 @@ def _reply(
     posts: dict[int, StoredPost],
     marks: Sequence[tuple[int, tuple[int, ...]]],
     language: Language,
+    *,
+    is_told: bool = False,
 ) -> Reply:
     """The text with a linked number behind each sentence that a post supports."""
     if outcome == "declined":
-        return Reply([Run(phrase("nothing_found", language))], (), language)
+        said = text if is_told else phrase("nothing_found", language)
+        return Reply([Run(said)], (), language)
     runs: list[Run] = []
     cited: dict[int, int] = {}
     place = 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from sqlalchemy import Connection
 
-from myna.bot.mention import about, quoted_uri
+from myna.answer.attached import about, quoted_uri
+from myna.answer.task import Address, Task, task_asked
 from myna.db.authors import find_author
 from myna.db.posts import find_post
 from myna.feeds.account import Looked
@@ -52,6 +54,29 @@ def _stored(conn: Connection, network: str, own: str, post: StoredPost) -> list[
             if one and one.post.author.id != own and Use.GENERATE not in one.refused
         ]
     return texts
+
+
+def told_of(
+    conn: Connection, network: str, own: str, looked: Looked, text: str
+) -> tuple[Task, bytes] | None:
+    """What a mention wants told of the post above it (or of what it quotes), with a key that is equal for
+    all who want the same of the same post; None where it asks something else, or the store has no such
+    post."""
+    kind = task_asked(text)
+    if kind is None:
+        return None
+    post = find_post(conn, network, looked.uri)
+    uris = [one.uri for one in looked.above[-1:]]
+    if post is not None:
+        uris += filter(None, (post.post.reply_to, quoted_uri(post.post.raw)))
+    for uri in uris:
+        above = find_post(conn, network, uri)
+        if above is None or above.post.author.id == own:
+            continue
+        about = {"thread": above.thread, "profile": above.post.author.id}.get(kind, uri)
+        key = hashlib.blake2b(f"{kind} {about}".encode(), digest_size=16).digest()
+        return Task(kind, Address((uri,), network), brief=True), key
+    return None
 
 
 def no_source(own: str, mention_uri: str) -> Callable[[StoredPost], bool]:

@@ -13,7 +13,16 @@ from starlette.exceptions import HTTPException
 
 from myna import __version__
 from myna.settings import Settings, load_settings
-from myna.web import chat_api, info_api, me_api, metrics, openai_api, search_api, trends_api
+from myna.web import (
+    chat_api,
+    info_api,
+    me_api,
+    metrics,
+    openai_api,
+    search_api,
+    tell_api,
+    trends_api,
+)
 from myna.web.errors import ErrorBody, add_error_handlers
 from myna.web.pages import add_pages, page, wants_page
 from myna.web.parts import Parts, Wiring
@@ -53,7 +62,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.add_middleware(Rest, folder=settings.index_dir)
     app.add_middleware(Guard, settings=settings)
     add_error_handlers(app)
-    for room in (info_api, chat_api, me_api, search_api, trends_api, openai_api, metrics):
+    for room in (info_api, chat_api, tell_api, me_api, search_api, trends_api, openai_api, metrics):
         app.include_router(room.router)
     add_pages(app)
     _show_page_for_unknown_addresses(app)
