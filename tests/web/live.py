@@ -91,7 +91,7 @@ def serving(settings: Settings, parts: Parts | None) -> Iterator[Live]:
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        limit = time.monotonic() + 10
+        limit = time.monotonic() + 30
         while not server.started:
             assert time.monotonic() < limit, "the server did not start"
             time.sleep(0.01)

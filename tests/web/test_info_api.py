@@ -93,7 +93,6 @@ def test_until_the_database_is_there_requests_get_a_sentence_and_then_it_recover
     monkeypatch.setattr(wiring, "open_parts", open_parts)
     monkeypatch.setattr(wiring, "TRY_AGAIN_S", 0.05)
     with serving(settings, None) as live, live.client() as client:
-        time.sleep(0.1)
         for response in (client.get("/api/chats"), client.get("/api/search?q=x")):
             assert response.status_code == 503
             assert response.headers["retry-after"]
@@ -103,7 +102,7 @@ def test_until_the_database_is_there_requests_get_a_sentence_and_then_it_recover
         assert health.json()["reasons"] == ["PostgreSQL cannot be reached. Start it."]
         assert client.get("/v1/models").status_code == 200
         away = False
-        limit = time.monotonic() + 5
+        limit = time.monotonic() + 30
         while client.get("/healthz").status_code != 200:
             assert time.monotonic() < limit
             time.sleep(0.02)

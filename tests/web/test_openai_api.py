@@ -48,7 +48,7 @@ def ai(live: Live) -> Iterator[OpenAI]:
 
 
 def wait_for_no_answers(live: Live) -> None:
-    limit = time.monotonic() + 5
+    limit = time.monotonic() + 30
     while live.fake.open or live.parts.chats.generations.running:
         assert time.monotonic() < limit, "an answer goes on without anybody who reads it"
         time.sleep(0.01)
