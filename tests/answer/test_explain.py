@@ -241,6 +241,7 @@ def test_whether_it_is_true_is_told_by_sides_and_origins_and_never_judged(shop: 
     check_held(events)
     text = text_of(events)
     assert "I found 3 posts that say this, of 2 independent origins: copies count once." in text
+    assert {one.post.post.uri: one.copies for one in sources_of(events).values()}["a"] == 2
     sides = {uris[0]: line.split(",")[0] for line, uris in cited(events)}
     assert {sides["b"], sides["e"], sides["f"]} == {"Against it"}
     assert sides["d"] == "For it"

@@ -34,3 +34,13 @@ def test_copies_are_one_source(db: Database) -> None:
         "denied",
         "other",
     ]
+
+
+def test_a_source_tells_how_many_say_the_same(db: Database) -> None:
+    one = Post("irc", "one", Author("irc", "ann", "ann"), TEXTS["first"], NOW)
+    with db.begin() as conn:
+        apply_events(conn, [Event(Kind.CREATE, "irc", one.uri, one)], now=NOW)
+        stored = find_post(conn, "irc", "one")
+    assert stored
+    (source,) = gather(db, [Hit(stored, 1.0, (), 1.0, None, 1.0, copies=4)])
+    assert source.copies == 4

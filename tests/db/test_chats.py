@@ -108,7 +108,7 @@ def test_sources_are_keys_so_a_deleted_post_has_no_text(db: Database) -> None:
         chat = store.create_chat(conn, "ada", "", NOW)
         message = store.add_message(conn, chat.id, None, "assistant", Progress(), now=NOW)
         assert message
-        grounds = [Ground(1, POST, ids[1], 7), Ground(2, POST, ids[0], None, Use.TRAIN)]
+        grounds = [Ground(1, POST, ids[1], 7, copies=4), Ground(2, POST, ids[0], None, Use.TRAIN)]
         save_grounds(conn, message.id, [*grounds, Ground(3, POST, 999_999, 0)])
         save_grounds(conn, message.id, grounds)
         apply_events(conn, [Event(Kind.DELETE, "irc", "b")], now=NOW)

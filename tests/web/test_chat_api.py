@@ -167,7 +167,8 @@ def test_a_post_deleted_in_the_meantime_is_not_sent_again(
         apply_events(conn, [Event(Kind.DELETE, "irc", "a")], now=NOW)
     monkeypatch.setattr("myna.web.sse.FRESH_S", 0)
     [sources] = [f for f in events(client, message["id"]) if f.kind == "sources"]
-    assert sources.data["sources"] == [{"number": 1, "score": 1.0, "post": None, "parent": None}]
+    gone = {"number": 1, "score": 1.0, "post": None, "parent": None, "copies": 1}
+    assert sources.data["sources"] == [gone]
 
 
 def test_viewers_are_apart(live: Live, client: httpx2.Client) -> None:

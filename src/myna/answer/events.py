@@ -43,6 +43,8 @@ class Source:
     """What the post replies to: it is read together with it."""
     score: float
     """How well it fits the question; comparable within one answer only."""
+    copies: int = 1
+    """Posts that were found and say the same, this one among them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ gives a verdict.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from functools import partial
 
 from anyio import to_thread
@@ -38,6 +39,7 @@ from myna.answer.markers import Cleaner
 from myna.answer.phrases import Language, phrase
 from myna.answer.prompt import LARGE_ANSWER_TOKENS, LARGE_PROMPT_TOKENS, large_prompt
 from myna.answer.sentences import Segmenter
+from myna.answer.stance import says_the_same
 from myna.answer.subject import Subject, read_author, read_subject
 from myna.answer.support import Idf, claims_something, supporting
 from myna.answer.task import Task, TaskKind
@@ -69,6 +71,18 @@ _ORDERS: dict[TaskKind, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What there is to tell."""
+
+    lines: Sequence[Line]
+    more: Sequence[StoredPost] = ()
+    """Further posts that a large model may read."""
+    left_out: int = 0
+    copies: Mapping[int, int] = field(default_factory=dict[int, int])
+    """Post → posts that say the same, itself among them."""
+
+
 class Teller:
     """Tells of the posts of one store. Stateless; safe to share."""
 
@@ -85,10 +99,10 @@ class Teller:
         """
         yield Status("searching")
         told = await to_thread.run_sync(partial(self._told, task, language, without))
-        lines, more, withheld = told
-        sources = _numbered(lines, () if self._writes(task) is None else more)
+        lines = told.lines
+        sources = _numbered(told, with_more=self._writes(task) is not None)
         yield Sources(sources)
-        yield LeftOut(withheld)
+        yield LeftOut(told.left_out)
         if not sources:
             for line in lines:
                 yield Text(line.text)
@@ -111,42 +125,42 @@ class Teller:
         """What a model is told to write; None where it writes nothing."""
         return None if self._model.small or task.brief else _ORDERS[task.kind] or None
 
-    def _told(
-        self, task: Task, language: Language, without: Callable[[StoredPost], bool]
-    ) -> tuple[list[Line], Sequence[StoredPost], int]:
-        """The lines, further posts that a large model may read, and how many were left out."""
+    def _told(self, task: Task, language: Language, without: Callable[[StoredPost], bool]) -> _Told:
         voice = Voice(self._searcher.idf, BRIEF if task.brief else WHOLE, language)
         if task.kind == "profile":
             return self._told_of_author(task, voice, without)
         subject = read_subject(self._db, task, without, whole=True)
         if subject is None:
-            return [Line(phrase("no_post", language))], (), 0
+            return _Told([Line(phrase("no_post", language))])
         if is_withheld(subject.post):
-            return [Line(phrase("refused_post", language))], (), max(1, subject.withheld)
+            left_out = max(1, subject.withheld)
+            return _Told([Line(phrase("refused_post", language))], left_out=left_out)
         if task.kind == "thread":
             lines = summing_up(subject, voice)
-            return lines, most_telling(subject.thread, voice.idf, MOST_SOURCES), subject.withheld
+            more = most_telling(subject.thread, voice.idf, MOST_SOURCES)
+            return _Told(lines, more, subject.withheld)
         hits, refused = self._around(subject, without)
         refused += subject.withheld
+        copies = _copies(subject, hits, voice.idf)
         if task.kind == "check":
-            return weighing(subject, hits, voice), (), refused
+            return _Told(weighing(subject, hits, voice), (), refused, copies)
         uri = subject.post.post.uri
         replies = [one for one in subject.thread if one.post.reply_to == uri]
         meanings = self._meanings(subject, without)
         in_thread = {one.id for one in subject.thread}
         apart = [hit for hit in hits if hit.post.id not in in_thread]
         lines = explaining(subject, replies, meanings, apart, voice)
-        return lines, (), refused
+        return _Told(lines, (), refused, copies)
 
     def _told_of_author(
         self, task: Task, voice: Voice, without: Callable[[StoredPost], bool]
-    ) -> tuple[list[Line], Sequence[StoredPost], int]:
+    ) -> _Told:
         author = read_author(self._db, self._searcher, task, without)
         if not author.posts:
             name = "refused_profile" if author.found else "no_author"
-            return [Line(phrase(name, voice.language))], (), 0
+            return _Told([Line(phrase(name, voice.language))])
         more = most_telling(author.posts, voice.idf, MOST_SOURCES)
-        return profiling(author.posts, voice), more, 0
+        return _Told(profiling(author.posts, voice), more)
 
     def _around(
         self, subject: Subject, without: Callable[[StoredPost], bool]
@@ -256,13 +270,24 @@ def _supporting(sentence: str, evidence: Sequence[Source], idf: Idf) -> tuple[in
     return supporting(sentence, everybody, named or evidence, idf)
 
 
-def _numbered(lines: Sequence[Line], more: Sequence[StoredPost]) -> tuple[Source, ...]:
+def _copies(subject: Subject, hits: Sequence[Hit], idf: Idf) -> dict[int, int]:
+    """Post → how many say the same, of what was found and of the post itself."""
+    found = {hit.post.id: hit.copies for hit in hits}
+    said = subject.post.post.text
+    same = [hit.copies for hit in hits if says_the_same(hit.post.post.text, said, idf)]
+    return found | {subject.post.id: max(same, default=1)}
+
+
+def _numbered(told: _Told, *, with_more: bool) -> tuple[Source, ...]:
     """The posts of the lines in their order, then further ones."""
-    posts = {post.id: post for line in lines for post in line.posts}
-    for post in more:
+    posts = {post.id: post for line in told.lines for post in line.posts}
+    for post in told.more if with_more else ():
         if len(posts) < MOST_SOURCES:
             posts.setdefault(post.id, post)
-    return tuple(Source(number, post, None, 1.0) for number, post in enumerate(posts.values(), 1))
+    return tuple(
+        Source(number, post, None, 1.0, told.copies.get(post.id, 1))
+        for number, post in enumerate(posts.values(), 1)
+    )
 
 
 def _said(lines: Sequence[Line], sources: Sequence[Source], shown: str) -> list[AnswerEvent]:

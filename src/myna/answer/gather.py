@@ -45,10 +45,11 @@ def gather(
                 for reply in below[:REPLIES_TAKEN]
                 if _substance(reply) > 2 and not without(reply)
             ]
+        copies = {hit.post.id: hit.copies for hit in good}
         kept = _spread(chosen)
         parents = get_parents(conn, [post for post, _ in kept])
     return tuple(
-        Source(number, post, parents.get(post.id), score)
+        Source(number, post, parents.get(post.id), score, copies.get(post.id, 1))
         for number, (post, score) in enumerate(kept, 1)
     )
 

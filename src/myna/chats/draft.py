@@ -133,4 +133,5 @@ def _grounds(source: Source) -> Iterator[Ground]:
     for part, stored in ((POST, source.post), (PARENT, source.parent)):
         if stored is not None:
             digest = text_digest(stored.post.text)
-            yield Ground(source.number, part, stored.id, digest, stored.refused)
+            copies = source.copies if part == POST else 1
+            yield Ground(source.number, part, stored.id, digest, stored.refused, copies)

@@ -165,7 +165,9 @@ class ChatService:
         """Sources as they are now."""
         numbered = {source.number: source.post.id for source in sources}
         scores = {source.number: source.score for source in sources}
-        return await self._run(show_sources, numbered, scores)
+        shown = await self._run(show_sources, numbered, scores)
+        copies = {source.number: source.copies for source in sources}
+        return tuple(replace(one, copies=copies[one.number]) for one in shown)
 
     async def close(self) -> None:
         """End all answers; what is written so far is saved as interrupted."""

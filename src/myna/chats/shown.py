@@ -28,6 +28,8 @@ class ShownSource:
     post: StoredPost | None
     parent: StoredPost | None
     score: float | None = None
+    copies: int = 1
+    """Posts that were found and say the same, this one among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,11 @@ def show(
         progress = redact(snapshot.progress if snapshot else message.progress, gone)
         scores = snapshot.scores if snapshot else {}
         numbered = {one.number: one.post_id for one in mine if one.part == POST}
-        sources = _sources(numbered, scores, posts, parents)
+        copies = {one.number: one.copies for one in mine if one.part == POST}
+        sources = tuple(
+            replace(one, copies=copies.get(one.number, 1))
+            for one in _sources(numbered, scores, posts, parents)
+        )
         shown.append(ShownMessage(replace(message, progress=progress), sources))
     return shown
 

@@ -35,6 +35,8 @@ class Ground:
     digest: int | None
     """Of its words; None for an answer from a time when that was not kept."""
     refused: Use = NO_USE
+    copies: int = 1
+    """Posts that were found and say the same, this one among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,19 @@ def save_grounds(conn: Connection, message_id: UUID, grounds: Iterable[Ground]) 
     kept = {id for (id,) in rows}
     with pg.cursor() as cursor:
         cursor.executemany(
-            "insert into answer_sources (message_id, number, part, post_id, digest, refused) "
-            "values (%s, %s, %s, %s, %s, %s)",
+            "insert into answer_sources "
+            "(message_id, number, part, post_id, digest, refused, copies) "
+            "values (%s, %s, %s, %s, %s, %s, %s)",
             [
-                (message_id, one.number, one.part, one.post_id, one.digest, int(one.refused))
+                (
+                    message_id,
+                    one.number,
+                    one.part,
+                    one.post_id,
+                    one.digest,
+                    int(one.refused),
+                    one.copies,
+                )
                 for one in wanted
                 if one.post_id in kept
             ],
@@ -90,12 +101,12 @@ def read_grounds(conn: Connection, message_ids: Sequence[UUID]) -> dict[UUID, li
     if not message_ids:
         return found
     rows = driver_of(conn).execute(
-        "select message_id, number, part, post_id, digest, refused from answer_sources "
+        "select message_id, number, part, post_id, digest, refused, copies from answer_sources "
         "where message_id = any(%s) order by message_id, number, part",
         (list(message_ids),),
     )
-    for message_id, number, part, post_id, digest, refused in rows.fetchall():
-        ground = Ground(number, part, post_id, digest, Use(refused))
+    for message_id, number, part, post_id, digest, refused, copies in rows.fetchall():
+        ground = Ground(number, part, post_id, digest, Use(refused), copies)
         found.setdefault(message_id, []).append(ground)
     return found
 

@@ -324,6 +324,13 @@ answer_sources = Table(
         server_default="0",
         comment="what its author did not allow then",
     ),
+    Column(
+        "copies",
+        Integer,
+        nullable=False,
+        server_default="1",
+        comment="posts that said the same then, this one among them",
+    ),
     comment="which posts an answer was given; read back through the store, so deletions hold",
 )
 Index("ix_answer_sources_post_id", answer_sources.c.post_id)

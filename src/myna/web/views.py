@@ -70,6 +70,9 @@ class SourceView(BaseModel):
     score: float | None = None
     post: PostView | None
     parent: PostView | None = Field(description="What the post replies to.")
+    copies: int = Field(
+        default=1, description="Posts that were found and say the same, this one among them."
+    )
 
 
 class SourcesView(BaseModel):
@@ -198,6 +201,7 @@ def source_view(source: AnswerSource | ShownSource) -> SourceView:
     return SourceView(
         number=source.number,
         score=source.score,
+        copies=source.copies,
         post=source_post_view(source.post) if source.post else None,
         parent=source_post_view(source.parent) if source.post and source.parent else None,
     )

@@ -14,6 +14,7 @@ import type {
   SearchResult,
   SearchSort,
   Status,
+  Telling,
   Thread,
   TrendWindow,
   TrendsResult,
@@ -106,6 +107,13 @@ export const api = {
     call<{ user: Message; assistant: Message }>("POST", `/api/chats/${chat}/messages`, {
       text,
       parent_id: parent,
+      language,
+    }),
+  tell: (kind: Telling, network: string, uri: string, language: string) =>
+    call<{ user: Message; assistant: Message }>("POST", "/api/tell", {
+      kind,
+      network,
+      uri,
       language,
     }),
   regenerate: (message: string, language: string) =>

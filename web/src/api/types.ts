@@ -41,7 +41,12 @@ export interface Source {
   post: Post | null;
   parent: Post | null;
   score?: number;
+  /** Posts that were found and say the same, this one among them. */
+  copies?: number;
 }
+
+/** What can be told of a post. */
+export type Telling = "explain" | "thread" | "profile" | "check";
 
 export type RemovedReason = "deleted" | "withdrawn" | "edited" | "expired" | "hidden";
 

@@ -2,7 +2,7 @@
 
 import { api } from "../api/client.ts";
 import { keys, queryClient } from "../api/queries.ts";
-import type { Chat, Message } from "../api/types.ts";
+import type { Chat, Message, Post, Telling } from "../api/types.ts";
 import { navigate } from "../router.tsx";
 import { announce, isPending, pendingId, putMessages } from "./streams.ts";
 
@@ -36,6 +36,14 @@ export async function ask(
   }
   void queryClient.invalidateQueries({ queryKey: keys.chats });
   announce(id);
+}
+
+/** Has a post told of, in a chat of its own, and goes there. */
+export async function tell(kind: Telling, post: Post, language: string): Promise<void> {
+  const { user } = await api.tell(kind, post.network, post.uri, language);
+  void queryClient.invalidateQueries({ queryKey: keys.chats });
+  navigate(`/c/${user.chat_id}`);
+  announce(user.chat_id);
 }
 
 /** Sends a question again that could not be sent. */

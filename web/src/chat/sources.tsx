@@ -107,6 +107,7 @@ function SmallCard({ source, cited }: CardProps) {
       <span className="mt-auto truncate text-xs text-muted">
         {post.channel && <>{post.channel} · </>}
         <PostTime post={post} />
+        <Copies source={source} before=" · " />
       </span>
     </Link>
   );
@@ -123,8 +124,18 @@ function WholeCard({ source, cited }: CardProps) {
       </span>
       {parent && <ParentQuote parent={parent} />}
       {post.withheld ? <Withheld /> : <PostText text={post.text} plain />}
+      <span className="text-xs text-muted empty:hidden">
+        <Copies source={source} />
+      </span>
     </Link>
   );
+}
+
+/** How many other posts say the same. */
+function Copies({ source, before = "" }: { source: Source; before?: string }) {
+  const t = useText();
+  const others = (source.copies ?? 1) - 1;
+  return others > 0 ? <>{before + t.sources.copies(others)}</> : null;
 }
 
 function Gone({ source }: { source: Source }) {

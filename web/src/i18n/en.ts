@@ -125,6 +125,7 @@ export const en = {
     leftOut: (n: number) =>
       `${count(n, "post was", "posts were")} left out by ${n === 1 ? "its author’s" : "their authors’"} wish.`,
     withheld: "The author does not allow quotations: open the post to read it.",
+    copies: (n: number) => `Also said by ${number.format(n)}`,
     citation: (n: number, who: string) => `Source ${n}, by ${who}: open it in its thread`,
     citationDeleted: (n: number) => `Source ${n}: this post was deleted`,
     unsupported: "no source",
@@ -154,6 +155,14 @@ export const en = {
     likes: (n: number) => count(n, "like", "likes"),
     reposts: (n: number) => count(n, "repost", "reposts"),
     posted: (when: string) => `Posted ${when}`,
+    tell: (who: string) => `Ask Myna about this post by ${who}`,
+    tellFailed: "Myna could not be asked about this post.",
+    telling: {
+      explain: "Explain this post",
+      thread: "Summarise the thread",
+      profile: "Summarise the author",
+      check: "Is this true?",
+    },
   },
 
   thread: {

@@ -130,6 +130,7 @@ export const fr: Dictionary = {
     leftOut: (n) =>
       `${count(n, "message a été laissé", "messages ont été laissés")} de côté à la demande de ${n < 2 ? "son auteur" : "leurs auteurs"}.`,
     withheld: "L’auteur n’autorise pas les citations : ouvrez le message pour le lire.",
+    copies: (n) => `Aussi dit par ${number.format(n)}`,
     citation: (n, who) => `Source ${n}, de ${who} : l’ouvrir dans son fil`,
     citationDeleted: (n) => `Source ${n} : ce message a été supprimé`,
     unsupported: "sans source",
@@ -158,6 +159,14 @@ export const fr: Dictionary = {
     likes: (n) => count(n, "mention j’aime", "mentions j’aime"),
     reposts: (n) => count(n, "partage", "partages"),
     posted: (when) => `Publié ${when}`,
+    tell: (who) => `Interroger Myna sur ce message de ${who}`,
+    tellFailed: "Myna n’a pas pu être interrogée sur ce message.",
+    telling: {
+      explain: "Expliquer ce message",
+      thread: "Résumer le fil",
+      profile: "Résumer l’auteur",
+      check: "Est-ce vrai ?",
+    },
   },
 
   thread: {

@@ -7,6 +7,7 @@ import type { DeletedPost, Post } from "../api/types.ts";
 import { useText } from "../i18n/language.tsx";
 import { PostHead } from "../post/post_head.tsx";
 import { PostText } from "../post/post_text.tsx";
+import { TellMenu } from "../post/tell_menu.tsx";
 import { Link, depth, rememberedScroll, useTitle } from "../router.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { Failure } from "./failure.tsx";
@@ -98,7 +99,10 @@ function Entry({ post, open, known }: EntryProps) {
       className={`grid gap-1.5 rounded-2xl border p-4 ${lit ? "border-amber bg-mark/50" : "offscreen-cheap border-transparent hover:bg-side"}`}
     >
       {lit && <span className="sr-only">{t.thread.highlighted}</span>}
-      <PostHead post={post} />
+      <div className="flex items-start justify-between gap-2">
+        <PostHead post={post} />
+        <TellMenu post={post} />
+      </div>
       {parent && !("deleted" in parent) && (
         <Link
           href={parent.app_url}

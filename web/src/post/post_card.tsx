@@ -6,6 +6,7 @@ import { Link } from "../router.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { PostHead } from "./post_head.tsx";
 import { PostText } from "./post_text.tsx";
+import { TellMenu } from "./tell_menu.tsx";
 
 /** In the place of words that their author does not allow to be quoted. */
 export function Withheld() {
@@ -46,6 +47,7 @@ export function PostCard({ post, parent }: { post: Post; parent: Post | null }) 
           <Icon name="thread" className="size-4" />
           {t.post.open}
         </Link>
+        {!post.withheld && <TellMenu post={post} />}
         {post.url && (
           <a
             href={post.url}

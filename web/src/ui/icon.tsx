@@ -22,6 +22,7 @@ const PATHS = {
   reply: "M9 8L4 12l5 4M4 12h9a6 6 0 0 1 6 6v1",
   thread: "M6 4v12a4 4 0 0 0 4 4h8M6 9h12",
   external: "M14 5h5v5M19 5l-8 8M17 14v5H5V7h5",
+  bird: "M3 10l4-3a5 5 0 0 1 10 1v4a7 7 0 0 1-7 7H7l3-3M13 8h.01M10 19l-2 2",
   person: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM4.5 20a7.5 7.5 0 0 1 15 0",
   warning: "M12 4 2.8 20h18.4L12 4ZM12 10v4M12 17v.01",
 } as const;
