@@ -216,9 +216,8 @@ def test_mentions_from_before_the_first_look_are_noticed(
     made = SweptWorld(db, whole_network, myna, ann, FakeReplier(), datetime.now(UTC))
     made.mention("before it was connected")
     made.since = datetime.now(UTC)
-    for number in range(102):
-        last = made.mention(f"question {number}", wait=False)
-    until(lambda: made.stored(last))
+    said = [made.mention(f"question {number}", wait=False) for number in range(102)]
+    until(lambda: made.stored(said[-1]))
     made.told()
     until(lambda: made.bot().sweep() or made.states() == {"queued": 102})
 

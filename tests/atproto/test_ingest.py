@@ -281,3 +281,23 @@ def test_logging_in(network: AtNetwork) -> None:
     with pytest.raises(SourceError, match="app password") as caught:
         server.log_in(ann.handle, "wrong-password")
     assert "wrong-password" not in str(caught.value)
+
+
+def test_posts_that_not_everybody_may_see(begun: Database, network: AtNetwork) -> None:
+    """Their authors label them, in the beginning or later."""
+    ann = network.account("ann")
+    labels = {
+        "$type": "com.atproto.label.defs#selfLabels",
+        "values": [{"val": "!no-unauthenticated"}],
+    }
+    with reading(begun, network):
+        later = ann.post("for everybody, at first")
+        come(begun, later)
+        from_the_beginning = ann.post("for members alone", labels=labels)
+        ann.put(later, post_record("for everybody, at first", labels=labels))
+        until(lambda: stored(begun, later) is None)
+        come(begun, ann.post("for everybody"))
+    assert stored(begun, from_the_beginning) is None
+    with begun.begin() as conn:
+        kept = conn.execute(text("select count(*) from posts where text like 'for members%'"))
+    assert kept.scalar_one() == 0

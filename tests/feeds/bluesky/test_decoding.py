@@ -229,13 +229,20 @@ def test_a_host_s_own_words() -> None:
         second().decode(b'{"$type": "error", "error": "ConsumerTooSlow", "message": "m"}')
 
 
-def test_labels_on_accounts_are_signals() -> None:
+def test_labels_on_accounts_are_signals_and_on_posts_deletions() -> None:
     label = {"src": "did:plc:mod", "uri": DID, "val": "!hide", "cts": "2026-01-01T00:00:00Z"}
-    of_a_post = {**label, "uri": f"at://{DID}/app.bsky.feed.post/1"}
-    body = {"seq": 5, "labels": [label, of_a_post, {**label, "neg": True}]}
+    post = f"at://{DID}/app.bsky.feed.post/1"
+    of_a_post = {**label, "uri": post}
+    others = [
+        {**of_a_post, "neg": True},
+        {**of_a_post, "val": "porn"},
+        {**label, "uri": f"at://{DID}/app.bsky.actor.profile/self"},
+    ]
+    body = {"seq": 5, "labels": [label, of_a_post, *others, {**label, "neg": True}]}
     decoder = Frames("bluesky", Protocol.LABELS, "host")
     decoded = message(decoder.decode(frame({"op": 1, "t": "#labels"}, body)))
-    given_, negated = decoded.events
+    given_, hidden, negated = decoded.events
+    assert hidden == Event(Kind.DELETE, "bluesky", post)
     form = "com.atproto.label.defs#label"
     assert given_.signal == Signal(form, "did:plc:mod/!hide", label)
     assert negated.signal == Signal(form, "did:plc:mod/!hide", None)

@@ -13,7 +13,7 @@ from myna.db.connections import Connected, Secret
 from myna.errors import SourceError
 from myna.feeds.account import Limits, Link, Looked, Noticed, Said, Sent
 from myna.feeds.bluesky.directory import Directory
-from myna.feeds.bluesky.records import POST, PROFILE, self_labels
+from myna.feeds.bluesky.records import POST, PROFILE, WITHHELD, self_labels
 from myna.feeds.bluesky.server import Refused, Server, Session
 from myna.feeds.bluesky.text import mentions_of, without
 from myna.post import Author
@@ -31,8 +31,6 @@ _GONE = frozenset(
 )
 _CLOSED = frozenset({"AccountTakedown", "AccountDeactivated"})
 """What an AppView calls an account that it shows no more."""
-_PRIVATE = frozenset({"!no-unauthenticated", "!hide", "!takedown"})
-"""Labels of posts and authors that are not shown to everybody."""
 MOST_ABOVE = 2
 """Posts above a mention that are asked for."""
 OVERLAP = timedelta(minutes=10)
@@ -96,6 +94,7 @@ class BlueskyAccount:
         post's author claims where that is earlier: so it is looked behind each place again."""
         if not self._appview:
             return (), after
+        since = since.replace(microsecond=since.microsecond // 1000 * 1000)  # as its times are
         begin = _instant(after) if after else since
         since = max(begin - OVERLAP, since) if after else since
         new: list[Mapping[str, Any]] = []
@@ -146,7 +145,7 @@ class BlueskyAccount:
         author, record = _object(post.get("author")), _object(post.get("record"))
         labels = [*_objects(post.get("labels")), *_objects(author.get("labels"))]
         text, did = record.get("text"), author.get("did")
-        if any(one.get("val") in _PRIVATE for one in labels):
+        if any(one.get("val") in WITHHELD for one in labels):
             return []
         if not isinstance(text, str) or not isinstance(did, str):
             return []

@@ -47,6 +47,8 @@ NOWHEN = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_DID, _LONGEST_KEY = 256, 512
 """Characters; record keys are ASCII."""
 _BOT_LABELS = frozenset({"bot"})
+WITHHELD = frozenset({"!hide", "!takedown", "!no-unauthenticated"})
+"""Labels of a post, by its author or a labeller, that say that not everybody may see it."""
 _RULES = {
     "app.bsky.feed.threadgate#mentionRule": "mention",
     "app.bsky.feed.threadgate#followerRule": "follower",
@@ -107,6 +109,8 @@ def _post(operation: Operation, record: Fields | None) -> list[Event]:
     text = record.get("text")
     if not isinstance(text, str):
         return []
+    if not WITHHELD.isdisjoint(self_labels(record)):
+        return [Event(Kind.DELETE, network, uri)]
     post = Post(
         network=network,
         uri=uri,
@@ -219,10 +223,17 @@ def identity(network: str, did: str, told: Fields) -> list[Event]:
 
 
 def label(network: str, told: Fields) -> list[Event]:
-    """A labeller's word on an account; labels on single posts say nothing to Myna."""
+    """A labeller's word on an account, or on a post: one that not everybody may see is deleted
+    here, for good, for nothing is kept of it that could come back."""
     uri, src, value = told.get("uri"), told.get("src"), told.get("val")
     if not (isinstance(uri, str) and isinstance(src, str) and isinstance(value, str)):
         return []
+    if uri.startswith("at://"):
+        post = (
+            uri.split("/")[3:4] == [POST] and len(uri.encode("utf-8", "replace")) <= MAX_KEY_BYTES
+        )
+        withheld = post and value in WITHHELD and told.get("neg") is not True
+        return [Event(Kind.DELETE, network, uri)] if withheld else []
     if not is_did(uri):
         return []
     record = None if told.get("neg") is True else dict(told)
