@@ -11,22 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from myna.errors import Conflict, InvalidRequest, NotFound, StorageError
+from myna.train.hashes import author_hash
+from myna.train.provenance import verify
 from myna.train.shards import (
     IGNORED,
     Document,
     Index,
     Reader,
     Writer,
-    add_span,
-    author_hash,
     open_rows,
     open_tokens,
     read_index,
-    read_spans,
-    span_of,
-    verify,
     write_index,
 )
+from myna.train.spans import add_span, read_spans, span_of
 
 
 def write(folder: Path, lengths: list[int], shard_tokens: int = 50) -> Index:

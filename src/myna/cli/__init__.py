@@ -33,6 +33,7 @@ COMMANDS = {
     "models": "myna.cli.models",
     "status": "myna.cli.status",
     "plan": "myna.cli.plan",
+    "train": "myna.cli.train",
 }
 """Command → the module that registers it, in the order of ``myna --help``."""
 

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from myna.errors import Conflict, InvalidRequest, NotFound, StorageError
+from myna.train.spans import add_span, read_spans, span_of  # noqa: F401 - a reader's record
 
 FORMAT = 1
 SHARD_TOKENS = 64 * 2**20
@@ -44,20 +45,6 @@ ROW = np.dtype(
 )
 """Of a document: first token and number of tokens, number of its source in ``corpus.json``, hashes
 of author and text, version of all consents. 40 bytes."""
-
-
-def author_hash(network: str, author: str) -> int:
-    """64 bits for an author. A collision forgets one author too many, never one too few."""
-    return _hash(f"author\0{network}\0{author}")
-
-
-def content_hash(text: str) -> int:
-    """64 bits for a document's text."""
-    return _hash(f"content\0{text}")
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +160,17 @@ class Writer:
             if (self.index.vocabulary, self.index.tokenizer) != (vocabulary, tokenizer):
                 raise Conflict(f"{folder} was made with another tokenizer. Give another folder.")
         self._limit = shard_tokens
+        self._forgotten = frozenset(self.index.forgotten)
         self._sources = {name: number for number, name in enumerate(self.index.sources)}
         self._tokens: list[np.ndarray] = []
         self._rows: list[tuple[int, int, int, int, int, int]] = []
         self._held = 0
 
     def add(self, document: Document) -> None:
-        """Take a document. It is on the disk when ``close_shard`` or ``finish`` returns."""
+        """Take a document. It is on the disk when ``close_shard`` or ``finish`` returns. One that
+        has words of a forgotten author is left out."""
+        if not self._forgotten.isdisjoint(document.authors):
+            return
         tokens = np.asarray(document.tokens)
         if not len(tokens):
             return
@@ -192,6 +183,11 @@ class Writer:
         self._rows += [(self._held, 0, source, other, *told[2:]) for other in others]
         self._tokens.append(tokens.astype(self.index.dtype))
         self._held += len(tokens)
+
+    @property
+    def tokens(self) -> int:
+        """Written and held."""
+        return self.index.tokens + self._held
 
     @property
     def full(self) -> bool:
@@ -258,19 +254,6 @@ def _mapped(path: Path, dtype: np.dtype, count: int) -> np.ndarray:
     return found
 
 
-def verify(folder: Path, index: Index) -> None:
-    """Read all shards and compare them with their hashes.
-
-    Raises:
-        StorageError: a file was changed or damaged.
-    """
-    for shard in index.shards:
-        digest = hashlib.sha256(open_tokens(folder, index, shard).tobytes())
-        digest.update(open_rows(folder, shard).tobytes())
-        if digest.hexdigest() != shard.sha256:
-            raise StorageError(f"Shard {shard.name} in {folder} was changed. Make the corpus anew.")
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """A rank's rows of one step, each array (rows, sequence)."""
@@ -321,10 +304,12 @@ class Reader:
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
+        index: Index | None = None,
     ) -> None:
+        """``index`` is an earlier state of the corpus, to ask what was read (``seen``) alone."""
         if rows % world or not 0 <= rank < world:
             raise InvalidRequest(f"{rows} rows of a step cannot be shared by {world} ranks.")
-        self.folder, self.index = folder, read_index(folder)
+        self.folder, self.index = folder, index or read_index(folder)
         self.sequence, self.rows, self.seed, self.rank, self.world = (
             sequence,
             rows,
@@ -334,7 +319,8 @@ class Reader:
         )
         if not self.index.tokens:
             raise InvalidRequest(f"The corpus in {folder} has no token. Give it more posts.")
-        refuse_forgotten(folder, self.index)
+        if index is None:
+            refuse_forgotten(folder, self.index)
         self._order = lru_cache(maxsize=4)(self._make_order)
         self._tokens = lru_cache(maxsize=64)(lambda shard: open_tokens(folder, self.index, shard))
 
@@ -421,50 +407,3 @@ def refuse_forgotten(folder: Path, index: Index) -> None:
                 f"Shard {shard.name} in {folder} still has documents of an author who is to be "
                 "forgotten. Run `myna train forget` again."
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Steps of a run, and all that is needed to tell what they read."""
-
-    corpus: str
-    """Folder of the corpus as the run was given it."""
-    fingerprint: str
-    shards: tuple[str, ...]
-    """Names of all shards of the corpus at that time."""
-    seed: int
-    sequence: int
-    rows: int
-    start: int
-    stop: int
-    """Behind the last step."""
-
-
-def span_of(reader: Reader, start: int, stop: int) -> Span:
-    """What a run notes about the steps that it made."""
-    names = tuple(shard.name for shard in reader.index.shards)
-    place = str(reader.folder.resolve())
-    told = (reader.index.fingerprint, names, reader.seed, reader.sequence, reader.rows)
-    return Span(place, *told, start, stop)
-
-
-def add_span(path: Path, span: Span) -> None:
-    """Append to a run's record (JSON lines), onto the disk, before the checkpoint that saw it."""
-    with path.open("a") as file:
-        file.write(json.dumps(asdict(span)) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_spans(path: Path) -> list[Span]:
-    """A run's record. A last line that a crash cut short is left out."""
-    if not path.exists():
-        return []
-    spans: list[Span] = []
-    for line in path.read_text().splitlines():
-        try:
-            told = json.loads(line)
-        except ValueError:
-            continue
-        spans.append(Span(**told | {"shards": tuple(told["shards"])}))
-    return spans

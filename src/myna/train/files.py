@@ -1,0 +1,169 @@
+"""Where a corpus's posts come from: the store, through the door of consent, and files with a licence."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from myna.errors import InvalidRequest
+from myna.safety.consent.training import trainable
+
+if TYPE_CHECKING:
+    from myna.db.engine import Database
+
+TEXT_CHARACTERS = 4_000
+"""Paragraphs of a text file are put together up to so many."""
+
+
+class Piece(NamedTuple):
+    """A post, or a document of a file, as it came. A plain tuple: it is sent between processes."""
+
+    text: str
+    key: str
+    """Unique in its source."""
+    thread: str
+    """Key of the first post of its conversation as far as it is known, or of its parent."""
+    network: str
+    author: str
+    lang: str | None
+    consent: int
+    """Version of all consents at which it was taken; 0 for a file."""
+    source: str
+    """Empty: it may not be learnt from, since no licence is told."""
+
+
+class Cursor(NamedTuple):
+    """Everything up to here was read: number of the source, post id or row in it."""
+
+    source: int = 0
+    row: int = 0
+
+
+def read_store(db: Database) -> Iterator[tuple[int, Piece]]:
+    """All posts whose authors let models be trained on them, with their ids, by id."""
+    for batch in trainable(db):
+        for stored in batch.posts:
+            post = stored.post
+            yield (
+                stored.id,
+                Piece(
+                    post.text,
+                    post.uri,
+                    stored.thread,
+                    post.network,
+                    post.author.id,
+                    post.lang,
+                    batch.version,
+                    f"store:{post.network}",
+                ),
+            )
+
+
+def read_file(path: Path, licence: str = "") -> Iterator[tuple[int, Piece]]:
+    """A file's documents with their numbers from 1: JSON lines (plain, gzip, Zstandard), Parquet,
+    or text. A row has ``text``, and may have ``id``, ``author``, ``reply_to``, ``thread``, ``lang``,
+    ``licence`` (else ``licence`` here counts) and ``consent`` (``train``): a row that says no, or
+    whose licence nobody tells, comes without a source.
+
+    Raises:
+        InvalidRequest: the file is not there or cannot be read.
+    """
+    for number, row in enumerate(_rows(path), 1):
+        text = row.get("text")
+        if not isinstance(text, str):
+            raise InvalidRequest(f"{path}, row {number}: give each row a text in the field `text`.")
+        told = str(row.get("licence") or row.get("license") or licence)
+        source = f"file:{path.name} ({told})" if told and not _refused(row.get("consent")) else ""
+        key = str(row.get("id") or number)
+        thread = str(row.get("thread") or row.get("reply_to") or key)
+        author, lang = row.get("author"), row.get("lang")
+        yield (
+            number,
+            Piece(
+                text,
+                key,
+                thread,
+                str(row.get("network") or path.name),
+                str(author) if author else "",
+                str(lang) if lang else None,
+                0,
+                source,
+            ),
+        )
+
+
+def _refused(consent: Any) -> bool:
+    if isinstance(consent, Mapping):
+        consent = consent.get("train")
+    return consent is not None and str(consent).lower() in {"false", "no", "0", "refused"}
+
+
+def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
+    if path.suffix == ".parquet":
+        yield from _parquet(path)
+    elif ".json" in path.name or ".ndjson" in path.name:
+        for number, line in enumerate(open_lines(path), 1):
+            try:
+                row = json.loads(line)
+            except ValueError:
+                raise InvalidRequest(f"{path}, line {number}: this is not JSON.") from None
+            if not isinstance(row, dict):
+                raise InvalidRequest(f"{path}, line {number}: give one JSON object a line.")
+            yield row
+    else:
+        yield from _paragraphs(path)
+
+
+def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        import pyarrow as arrow
+        from pyarrow import parquet
+    except ImportError:
+        raise InvalidRequest("Parquet files need `pip install 'myna[train]'`.") from None
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(10_000):
+                yield from batch.to_pylist()
+    except (OSError, arrow.ArrowException) as error:
+        raise InvalidRequest(f"{path} cannot be read as Parquet ({error}).") from error
+
+
+def _paragraphs(path: Path) -> Iterator[Mapping[str, Any]]:
+    held: list[str] = []
+    size = 0
+    for line in open_lines(path, blank=True):
+        if not line.strip() and size >= TEXT_CHARACTERS:
+            yield {"text": "".join(held).strip()}
+            held, size = [], 0
+        held.append(line)
+        size += len(line)
+    if text := "".join(held).strip():
+        yield {"text": text}
+
+
+def open_lines(path: Path, *, blank: bool = False) -> Iterator[str]:
+    """A file's lines: plain, gzip (``.gz``) or Zstandard (``.zst``); blank ones are left out.
+
+    Raises:
+        InvalidRequest: the file is not there or is not what its name says.
+    """
+    import zstandard
+
+    try:
+        with path.open("rb") as raw:
+            stream: Any = raw
+            if path.suffix == ".gz":
+                stream = gzip.GzipFile(fileobj=raw)
+            elif path.suffix == ".zst":
+                stream = zstandard.ZstdDecompressor().stream_reader(raw)
+            for line in io.TextIOWrapper(io.BufferedReader(stream), "utf-8", errors="replace"):
+                if blank or line.strip():
+                    yield line
+    except FileNotFoundError:
+        raise InvalidRequest(f"{path} is not there.") from None
+    except (OSError, EOFError, zstandard.ZstdError) as error:
+        raise InvalidRequest(f"{path} cannot be read ({error}).") from error

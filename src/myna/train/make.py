@@ -1,0 +1,81 @@
+"""Making a corpus on the disk: clean documents, through the tokenizer, into shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from myna.safety.consent.training import withdrawn_since
+from myna.train.corpus import Filters, Sources, Tally, clean_all
+from myna.train.hashes import author_hash
+from myna.train.provenance import forget
+from myna.train.shards import SHARD_TOKENS, Document, Index, Writer, open_rows
+from myna.train.tokenizer import end_of, load_tokenizer
+
+if TYPE_CHECKING:
+    from myna.db.engine import Database
+
+Told = Callable[[Tally, int], None]
+
+
+def make_corpus(
+    folder: Path,
+    sources: Sources,
+    filters: Filters,
+    tokenizer: Path,
+    *,
+    workers: int = 1,
+    size: int = 0,
+    shard_tokens: int = SHARD_TOKENS,
+    told: Told = lambda tally, tokens: None,
+) -> tuple[Index, Tally]:
+    """Make a corpus of about ``size`` tokens (0: of all there is), or go on with one that was begun.
+
+    Raises:
+        Conflict: the folder has a corpus of another tokenizer.
+        InvalidRequest, NotFound: a file is not there or cannot be used.
+    """
+    made, digest = load_tokenizer(tokenizer)
+    end = end_of(made)
+    writer = Writer(
+        folder, vocabulary=made.get_vocab_size(), tokenizer=digest, shard_tokens=shard_tokens
+    )
+    tally = Tally()
+    if writer.index.complete:
+        return writer.index, tally
+    behind = tuple(writer.index.cursor.get("at", (-1, 0)))
+    at = behind
+    for kept in clean_all(sources, filters, workers=workers, tally=tally):
+        if kept.cursor <= behind:
+            continue
+        at = kept.cursor
+        encoded = made.encode_batch_fast([one.text for one in kept.texts], add_special_tokens=False)
+        for one, tokens in zip(kept.texts, encoded, strict=True):
+            ids = np.array([*tokens.ids, end], np.int64)
+            writer.add(Document(ids, one.source, one.authors, one.content, one.consent))
+        if writer.full:
+            writer.close_shard({"at": at})
+        told(tally, writer.tokens)
+        if size and writer.tokens >= size:
+            break
+    return writer.finish({"at": at}), tally
+
+
+def forget_withdrawn(db: Database, folder: Path, index: Index) -> int:
+    """Take out whoever said no since the corpus was read; how many documents went.
+
+    Raises:
+        DatabaseError: the store is away.
+    """
+    versions = [_oldest(open_rows(folder, shard)) for shard in index.shards]
+    oldest = min((one for one in versions if one), default=0)
+    keys = withdrawn_since(db, oldest) if oldest else []
+    return forget(folder, [author_hash(*key) for key in keys]).documents if keys else 0
+
+
+def _oldest(rows: np.ndarray) -> int:
+    versions = rows["consent"][rows["consent"] > 0]
+    return int(versions.min()) if len(versions) else 0
