@@ -81,3 +81,9 @@ def test_a_handle_names_an_author() -> None:
         "profile", handle="ann.example"
     )
     assert task_of([Turn("user", "is this true?")]) is None
+
+
+def test_a_long_row_of_words_that_add_nothing_takes_no_time() -> None:
+    assert task_asked("explain " + "all this " * 200) == "explain"
+    assert task_asked("explain " + "all this conversation post " * 2_000 + "x") is None
+    assert task_asked("please, " * 2_000 + "x") is None

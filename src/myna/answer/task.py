@@ -40,12 +40,14 @@ class Task:
 
 _THIS = (
     r"(?: (?:this|that|it|the|these|what|me|us|about|on|of|for|here|above|all|whole|post|posts|tweet"
-    r"|toot|skeet|thread|discussion|conversation|claim|story|all this|says?|said|means?"
-    r"|ce|cet|cette|ça|cela|ceci|le|la|les|moi|nous|ici|au-dessus|dessus|message|fil|conversation"
-    r"|tout|post|publication|das|dies|dieser|diesen|dieses|den|die|der|mir|bitte|beitrag|faden|alles"
+    r"|toot|skeet|thread|discussion|conversation|claim|story|says?|said|means?"
+    r"|ce|cet|cette|ça|cela|ceci|le|la|les|moi|nous|ici|au-dessus|dessus|message|fil"
+    r"|tout|publication|das|dies|dieser|diesen|dieses|den|die|der|mir|bitte|beitrag|faden|alles"
     r"|esto|eso|este|esta|el|hilo|mensaje|lo|publicación|isto|isso|o|a|os|fio|questo|questa|il"
-    r"|filo|discussione))*"
+    r"|filo|discussione)\b)*+"
 )
+"""Words that add nothing, as many as there are. The loop gives nothing back, or a long row of them
+would be read in exponentially many ways."""
 _POLITE = re.compile(
     r"^(?:(?:hi|hello|hey|ok|okay|so|and|but|please|pls|plz|myna|can|could|would|will|you|i|want|need"
     r"|to|just|bonjour|salut|et|mais|s'il|te|vous|plaît|stp|svp|peux|tu|pouvez|peux-tu|pouvez-vous"
@@ -93,7 +95,7 @@ _ASKED: tuple[tuple[TaskKind, re.Pattern[str]], ...] = (
             rf"{_THIS}|what (?:is|are) (?:this|they|the) (?:thread|discussion|people|saying|arguing)?"
             r" ?(?:about|saying|arguing)(?: about)?|(?:un |le )?résumé?(?:z|r|s)?"
             rf"{_THIS}|résum(?:e|ez|er|é){_THIS}|fais(?:-moi)? un résumé{_THIS}"
-            rf"|(?:fass|fasse)(?: (?:das|dies|den|die|alles|faden|thread|diskussion))* zusammen"
+            rf"|(?:fass|fasse)(?: (?:das|dies|den|die|alles|faden|thread|diskussion))*+ zusammen"
             rf"|zusammenfassung{_THIS}|resum(?:e|en|ir|a|o){_THIS}|haz un resumen{_THIS}"
             rf"|riassumi{_THIS}|riassunto{_THIS}|(?:要約|まとめ)(?:して|てください|お願い(?:します)?)?"
             r"|(?:总结|總結|概括)(?:一下)?|(?:кратко|резюме|перескажи)|özetle|samenvatting|vat samen"
