@@ -1,0 +1,83 @@
+"""Checkpoints of a run: sharded (each rank writes what it holds), whole or not there at all.
+
+A checkpoint is a folder ``step-00000042``; its ``.metadata`` is written last, so one that a crash cut
+short is passed over. It can be read by another number of ranks.
+"""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.distributed.checkpoint as dcp
+from torch import nn
+from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+
+KEPT = 3
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """The whole ones, oldest first."""
+    found = sorted(path for path in run.glob("step-*") if (path / ".metadata").is_file())
+    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+
+
+class Saver:
+    """Saves and restores a model, its optimizers and the run's counters."""
+
+    def __init__(
+        self, run: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer]
+    ) -> None:
+        self._run, self._model, self._optimizers = run, model, optimizers
+        self._pending: Future[Any] | None = None
+
+    def save(self, step: int, counters: dict[str, Any]) -> None:
+        """On a GPU it returns once the state is copied, and writing goes on beside training."""
+        self.wait()
+        target = self._run / f"step-{step:08d}"
+        if (target / ".metadata").is_file():
+            return
+        model, optimizer = get_state_dict(self._model, self._optimizers)
+        state = {"model": model, "optimizer": optimizer, "counters": counters}
+        if next(self._model.parameters()).is_cuda:
+            self._pending = dcp.async_save(state, checkpoint_id=target)  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            dcp.save(state, checkpoint_id=target)
+            self._prune()
+
+    def wait(self) -> None:
+        """Until what is being written is on the disk."""
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
+            self._prune()
+
+    def restore(self, path: Path) -> dict[str, Any]:
+        """Read a checkpoint into model and optimizers; returns the counters."""
+        model, optimizer = get_state_dict(self._model, self._optimizers)
+        state: dict[str, Any] = {"model": model, "optimizer": optimizer}
+        counters = dict.fromkeys(("step", "shift", "mean", "variance", "steps"), 0)
+        dcp.load(state | {"counters": counters}, checkpoint_id=path)
+        set_state_dict(
+            self._model,
+            self._optimizers,
+            model_state_dict=state["model"],
+            optim_state_dict=state["optimizer"],
+        )
+        return counters
+
+    def _prune(self) -> None:
+        if not dist.is_initialized() or dist.get_rank() == 0:
+            for old in checkpoints(self._run)[:-KEPT]:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def read_model(path: Path, model: nn.Module) -> None:
+    """Read a checkpoint's weights alone, on one process."""
+    state = {"model": model.state_dict()}
+    dcp.load(state, checkpoint_id=path, no_dist=True)
+    model.load_state_dict(state["model"])

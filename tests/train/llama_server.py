@@ -1,0 +1,46 @@
+"""A llama.cpp server with any GGUF file, to compare with."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import xllamacpp
+
+
+class LlamaServer:
+    """Runs for as long as the block lasts."""
+
+    def __init__(self, path: Path) -> None:
+        params = xllamacpp.CommonParams()
+        params.model.path = str(path)
+        params.hostnames, params.port = ["127.0.0.1"], 0
+        params.n_ctx, params.n_parallel, params.fit_params, params.warmup = 256, 1, False, False
+        self._server: Any = xllamacpp.Server(params)
+
+    def __enter__(self) -> LlamaServer:
+        return self
+
+    def __exit__(self, *told: object) -> None:
+        del self._server
+
+    def token_ids(self, text: str) -> list[int]:
+        """As its own tokenizer has them."""
+        return self._post("/tokenize", {"content": text, "add_special": False})["tokens"]
+
+    def next_tokens(self, prompt: str | list[int], count: int = 5) -> dict[int, float]:
+        """The likeliest next tokens and the logarithms of their probabilities, best first."""
+        asked = {"prompt": prompt, "n_predict": 1, "n_probs": count, "temperature": 0}
+        told = self._post("/completion", asked)["completion_probabilities"][0]["top_logprobs"]
+        return {one["id"]: one["logprob"] for one in told}
+
+    def _post(self, path: str, body: dict[str, object]) -> dict[str, Any]:
+        request = urllib.request.Request(
+            self._server.listening_address + path,
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
