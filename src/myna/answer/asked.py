@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_PAGE = re.compile(r"\w+://\S+|\bwww\.\S+")
+_PAGE = re.compile(r"\b\w+://\S+|\bwww\.\S+")
 _ASKS_WHEN = re.compile(
     r"\b(?:when (?:did|was|were|is|are|will|does|do|has|have)|(?:what|which) (?:year|day|date|time"
     r"|month|decade|century)|(?:quand|(?:en )?quelle (?:année|date|heure)))\b",

@@ -166,7 +166,7 @@ class Teller:
         self, subject: Subject, without: Callable[[StoredPost], bool]
     ) -> tuple[list[Hit], int]:
         """Posts of the store on the subject of a post, and how many more their authors keep back."""
-        text = re.sub(r"\w+://\S+|[@#:\"()-]", " ", subject.post.post.text)[:_LONGEST_SEARCH]
+        text = re.sub(r"\b\w+://\S+|[@#:\"()-]", " ", subject.post.post.text)[:_LONGEST_SEARCH]
         if not text.strip():
             return [], 0
         found = self._searcher.retrieve(text, limit=_HITS, seconds=_SEARCH_SECONDS)

@@ -22,7 +22,7 @@ from myna.index.origins import first_of_each
 from myna.index.results import Hit
 from myna.post import StoredPost
 
-_LINK = re.compile(r"\w+://\S+|\bwww\.\S+")
+_LINK = re.compile(r"\b\w+://\S+|\bwww\.\S+")
 NEAR_COVERAGE = 0.35
 """Share of a post's words that another must have to be on the same subject."""
 

@@ -72,7 +72,7 @@ _ONESELF = re.compile(
 )
 
 
-_ADDRESS_OF_PAGE = re.compile(r"\w+://\S+|\bwww\.\S+")
+_ADDRESS_OF_PAGE = re.compile(r"\b\w+://\S+|\bwww\.\S+")
 _CONCRETE = re.compile(r"(?:^|\s)(?:-{1,2}\w|~?/\w|sudo\b|<\w)|://|`|\w ?(?:->|>|→) ?\w")
 
 

@@ -20,7 +20,7 @@ SAME_SHARE = 0.6
 """Share of a claim's words, weighed, from which on another post says it, too."""
 LONGEST_QUERY_WORDS = 14
 
-_NOISE = re.compile(r"@[\w.-]+|\w+://\S+|\bwww\.\S+")
+_NOISE = re.compile(r"@[\w.-]+|\b\w+://\S+|\bwww\.\S+")
 _REPEATED = re.compile(r"[“\"]@?[\w.-]+:.*?(?:[”\"]|$)|\b(?:RT|MT|via)\b ?:? ?@.*", re.DOTALL)
 """Another's post inside a post: whoever passes it on has not said it."""
 _DENIES = re.compile(
