@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import urllib.request
 from pathlib import Path
 from typing import Any
-
-import xllamacpp
 
 
 class LlamaServer:
     """Runs for as long as the block lasts."""
 
     def __init__(self, path: Path) -> None:
+        xllamacpp = importlib.import_module("xllamacpp")  # compiled, without type stubs
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.hostnames, params.port = ["127.0.0.1"], 0

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from myna.train.model import Config
     from myna.train.pretrain import Progress
     from myna.train.scale import Scale
 
@@ -58,14 +59,13 @@ def pretrain(
         raise ConfigurationError(
             f"{error.name} is not installed. Install the extra: pip install 'myna[train]'"
         ) from None
-    from myna.train.model import Config
     from myna.train.scale import scale_for
     from myna.train.shards import read_index
 
     index = read_index(corpus)
     scale = scale_for(size, index.vocabulary)
     first = load_model(start) if start else None
-    config = first.config if first else Config(**_shape(scale, index.vocabulary))
+    config = first.config if first else _config(scale, index.vocabulary)
     length = sequence or scale.sequence
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
     rows = max(1, (batch or scale.batch_tokens) // length)
@@ -83,17 +83,19 @@ def pretrain(
     train(run, plan, dials, _shown(run, plan.steps), first)
 
 
-def _shape(scale: Scale, vocabulary: int) -> dict[str, int | bool]:
-    return {
-        "vocab_size": -(-vocabulary // 64) * 64,
-        "hidden_size": scale.width,
-        "intermediate_size": scale.ffn,
-        "num_hidden_layers": scale.layers,
-        "num_attention_heads": scale.heads,
-        "num_key_value_heads": scale.kv_heads,
-        "head_dim": scale.head_dim,
-        "tie_word_embeddings": scale.tied,
-    }
+def _config(scale: Scale, vocabulary: int) -> Config:
+    from myna.train.model import Config
+
+    return Config(
+        vocab_size=-(-vocabulary // 64) * 64,
+        hidden_size=scale.width,
+        intermediate_size=scale.ffn,
+        num_hidden_layers=scale.layers,
+        num_attention_heads=scale.heads,
+        num_key_value_heads=scale.kv_heads,
+        head_dim=scale.head_dim,
+        tie_word_embeddings=scale.tied,
+    )
 
 
 def _shown(run: Path, steps: int) -> Callable[[Progress], None]:

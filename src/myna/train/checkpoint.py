@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
 from torch import nn
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import async_save, save
 
 KEPT = 3
 
@@ -44,9 +45,9 @@ class Saver:
         model, optimizer = get_state_dict(self._model, self._optimizers)
         state = {"model": model, "optimizer": optimizer, "counters": counters}
         if next(self._model.parameters()).is_cuda:
-            self._pending = dcp.async_save(state, checkpoint_id=target)  # pyright: ignore[reportAttributeAccessIssue]
+            self._pending = async_save(state, checkpoint_id=target)
         else:
-            dcp.save(state, checkpoint_id=target)
+            save(state, checkpoint_id=target)
             self._prune()
 
     def wait(self) -> None:
@@ -60,8 +61,9 @@ class Saver:
         """Read a checkpoint into model and optimizers; returns the counters."""
         model, optimizer = get_state_dict(self._model, self._optimizers)
         state: dict[str, Any] = {"model": model, "optimizer": optimizer}
-        counters = dict.fromkeys(("step", "shift", "mean", "variance", "steps"), 0)
-        dcp.load(state | {"counters": counters}, checkpoint_id=path)
+        names = ("step", "shift", "mean", "variance", "steps")
+        counters: dict[str, Any] = dict.fromkeys(names, 0)
+        load(state | {"counters": counters}, checkpoint_id=path)
         set_state_dict(
             self._model,
             self._optimizers,
@@ -79,5 +81,5 @@ class Saver:
 def read_model(path: Path, model: nn.Module) -> None:
     """Read a checkpoint's weights alone, on one process."""
     state = {"model": model.state_dict()}
-    dcp.load(state, checkpoint_id=path, no_dist=True)
+    load(state, checkpoint_id=path, no_dist=True)
     model.load_state_dict(state["model"])

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from torch.distributed import HashStore  # pyright: ignore[reportPrivateImportUsage]
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
@@ -306,7 +307,7 @@ def matrix_rate(device: torch.device, size: int = 1024) -> float:
     best = float("inf")
     for _ in range(4):
         began = time.perf_counter()
-        one @ one
+        torch.mm(one, one)
         if device.type == "cuda":
             torch.cuda.synchronize()
         best = min(best, time.perf_counter() - began)
@@ -340,6 +341,6 @@ def _join() -> Place:
     if world > 1:
         dist.init_process_group("cuda:nccl,cpu:gloo" if on_gpu else "gloo")
     elif on_gpu:
-        dist.init_process_group("cuda:nccl,cpu:gloo", store=dist.HashStore(), rank=0, world_size=1)
+        dist.init_process_group("cuda:nccl,cpu:gloo", store=HashStore(), rank=0, world_size=1)
     device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
     return Place(int(os.environ.get("RANK", "0")), world, device)
