@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -45,7 +45,7 @@ class Saver:
         model, optimizer = get_state_dict(self._model, self._optimizers)
         state = {"model": model, "optimizer": optimizer, "counters": counters}
         if next(self._model.parameters()).is_cuda:
-            self._pending = async_save(state, checkpoint_id=target)
+            self._pending = cast("Future[Any]", async_save(state, checkpoint_id=target))
         else:
             save(state, checkpoint_id=target)
             self._prune()
