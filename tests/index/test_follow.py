@@ -10,10 +10,13 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from myna.db.posts import last_seq
 from myna.errors import DatabaseError, StorageError
 from myna.index.checkpoint import load_checkpoint, save_checkpoint
 from myna.index.follow import Follower, follow
+from myna.index.text import TextReader
 from myna.index.vectors import Kind
 from myna.settings import Settings
 from tests.index.world import World, make_post
@@ -82,6 +85,21 @@ def test_a_lost_checkpoint_or_index_is_made_again(world: World) -> None:
     world.follow()
     status = world.searcher.status()
     assert (status.documents, status.vectors, status.lag) == (30, 30, 0)
+
+
+@pytest.mark.parametrize("left", [0, 6, 40])
+def test_an_index_whose_files_were_cut_is_made_again(world: World, left: int) -> None:
+    """tantivy panics where six bytes are left of a file of fast fields."""
+    world.add(*(make_post(str(n), f"post number {n} about disks") for n in range(30)))
+    checkpoint = load_checkpoint(world.folder / "text.json")
+    assert checkpoint is not None
+    for path in (world.folder / checkpoint.generation).glob("*.fast"):
+        whole = path.read_bytes()
+        path.unlink()  # it is mapped: what is cut in its place would end this process
+        path.write_bytes(whole[:left])
+    assert TextReader(world.folder).snapshot() is None
+    world.follow()
+    assert len(world.search("disks", limit=50)) == 30
 
 
 def test_an_index_that_is_ahead_of_the_store_is_made_again(world: World) -> None:

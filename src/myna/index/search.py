@@ -30,6 +30,7 @@ from myna.index.checkpoint import share
 from myna.index.copies import count_origins, fold
 from myna.index.counts import count_bars
 from myna.index.cursor import Cursor, read_cursor, search_key, write_cursor
+from myna.index.damage import panics_as_errors
 from myna.index.embed import Embedder
 from myna.index.meaning import NEXT, Meaning, MeaningReader
 from myna.index.order import reordered
@@ -319,7 +320,8 @@ class Searcher:
     def _by_words(self, asked: Prepared, query: tantivy.Query, limit: int) -> dict[int, float]:
         """The best of the text index: id → BM25."""
         try:
-            return lookup.best(asked.snapshot, query, limit)
+            with panics_as_errors():
+                return lookup.best(asked.snapshot, query, limit)
         except ValueError as error:  # a damaged segment; the writer mends it
             asked.budget.leave_out(Stage.WORDS, str(error))
             return {}

@@ -16,6 +16,7 @@ import tantivy
 
 from myna.errors import StorageError
 from myna.index.checkpoint import load_checkpoint, save_checkpoint
+from myna.index.damage import panics_as_errors
 from myna.index.meaning import SERVING
 from myna.index.vectors.manifest import NAME, load_manifest
 
@@ -61,7 +62,8 @@ def _copy_text(source: Path, target: Path) -> None:
     names = sorted({path.name for path in target.iterdir()} | {"meta.json"})
     (target / ".managed.json").write_text(json.dumps(names))
     (target / "meta.json").write_bytes(meta)
-    tantivy.Index.open(str(target))  # raises ValueError where a file is not there
+    with panics_as_errors():
+        tantivy.Index.open(str(target))  # raises ValueError where a file is not there
 
 
 def _copy_vectors(source: Path, target: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import tantivy
 
 from myna.index.checkpoint import Checkpoint, load_checkpoint
+from myna.index.damage import panics_as_errors
 from myna.index.schema import VERSION, build_schema
 from myna.index.terms import LANGUAGES
 
@@ -92,16 +93,17 @@ class TextReader:
             self._index, self._checkpoint = None, None
             return
         try:
-            if (
-                self._index is None
-                or self._checkpoint is None
-                or checkpoint.generation != self._checkpoint.generation
-            ):
-                index = tantivy.Index.open(str(self._folder / checkpoint.generation))
-                index.config_reader("manual")
-                self._index = index
-                self._next_average = 0.0
-            self._index.reload()
+            with panics_as_errors():
+                if (
+                    self._index is None
+                    or self._checkpoint is None
+                    or checkpoint.generation != self._checkpoint.generation
+                ):
+                    index = tantivy.Index.open(str(self._folder / checkpoint.generation))
+                    index.config_reader("manual")
+                    self._index = index
+                    self._next_average = 0.0
+                self._index.reload()
             self._checkpoint = checkpoint
         except (ValueError, OSError):  # replaced at this moment, or damaged: the writer mends it
             self._index, self._checkpoint = None, None

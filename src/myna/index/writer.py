@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +17,7 @@ import tantivy
 
 from myna.errors import StorageError
 from myna.index.checkpoint import Checkpoint, add_span, load_checkpoint, save_checkpoint
+from myna.index.damage import panics_as_errors
 from myna.index.locks import lock_folder
 from myna.index.origins import Origins
 from myna.index.parents import Ask, Parents
@@ -152,6 +153,7 @@ class TextWriter:
             if old.name != self._checkpoint.generation:
                 shutil.rmtree(old, ignore_errors=True)
 
+    @panics_as_errors()
     def _open(self) -> None:
         path = self._folder / self._checkpoint.generation
         index = tantivy.Index(self._schema, str(path))
@@ -184,16 +186,21 @@ class TextWriter:
         }
         self.finish_commit()
         try:
-            for post in posts:
-                if post.id <= self._highest_id:
-                    # By query: by term, tantivy 0.27 silently leaves documents of an unsigned field.
-                    old = tantivy.Query.term_query(self._schema, "id", post.id)
-                    self._writer.delete_documents_by_query(old)
-                if post.state is State.LIVE:
-                    self._writer.add_document(made[post.id])
-                    self._highest_id = max(self._highest_id, post.id)
+            with panics_as_errors():
+                self._put(posts, made)
         except (ValueError, OSError) as error:
             raise _full(self._folder) from error
+
+    def _put(self, posts: Sequence[StoredPost], made: Mapping[int, tantivy.Document]) -> None:
+        assert self._writer is not None
+        for post in posts:
+            if post.id <= self._highest_id:
+                # By query: by term, tantivy 0.27 silently leaves documents of an unsigned field.
+                old = tantivy.Query.term_query(self._schema, "id", post.id)
+                self._writer.delete_documents_by_query(old)
+            if post.state is State.LIVE:
+                self._writer.add_document(made[post.id])
+                self._highest_id = max(self._highest_id, post.id)
 
     @property
     def refill_to(self) -> int:
@@ -244,7 +251,8 @@ class TextWriter:
         assert self._writer is not None
         began = time.monotonic()
         try:
-            self._writer.commit()
+            with panics_as_errors():
+                self._writer.commit()
         except (ValueError, OSError) as error:
             raise _full(self._folder) from error
         done = add_span(self._checkpoint.done, 0, seq)
