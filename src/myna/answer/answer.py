@@ -43,6 +43,7 @@ from myna.answer.prompt import (
     SMALL_ANSWER_TOKENS,
     SMALL_PROMPT_TOKENS,
     TALK_TOKENS,
+    fitted,
     large_prompt,
     likeliest,
     small_prompt,
@@ -325,12 +326,7 @@ class Answerer:
                 return small_prompt(draft.question, draft.evidence, self._searcher.idf, tokens)
             return large_prompt(conversation, draft.evidence, language, tokens)
 
-        messages = await to_thread.run_sync(pack, budget)
-        estimate = budget
-        while (real := await model.count_tokens(messages)) > budget and estimate > 64:
-            estimate = min(estimate - 32, int(estimate * budget / real * 0.95))
-            messages = await to_thread.run_sync(pack, estimate)
-        draft.prompt_tokens = real
+        messages, draft.prompt_tokens = await fitted(model, pack, budget)
         return messages, limit
 
     async def _say(self, draft: _Draft, delta: str, *, last: bool = False) -> list[AnswerEvent]:

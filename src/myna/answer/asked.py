@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_PAGE = re.compile(r"\b\w+://\S+|\bwww\.\S+")
+PAGE = re.compile(r"\b\w+://\S+|\bwww\.\S+")
+"""An address of a page in a text."""
 _ASKS_WHEN = re.compile(
     r"\b(?:when (?:did|was|were|is|are|will|does|do|has|have)|(?:what|which) (?:year|day|date|time"
     r"|month|decade|century)|(?:quand|(?:en )?quelle (?:année|date|heure)))\b",
@@ -76,7 +77,7 @@ def kind_asked(question: str) -> Says | None:
     given = {found.group().casefold() for found in re.finditer(r"[\w.,:/-]*\w", question)}
 
     def says(words: str) -> bool:
-        shown = _PAGE.sub(" ", words)
+        shown = PAGE.sub(" ", words)
         found = re.finditer(r"[\w.,:/-]*\w", shown)
         rest = " ".join(one.group() for one in found if one.group().casefold() not in given)
         return bool(pattern.search(rest))

@@ -37,7 +37,7 @@ from myna.answer.find import definitions
 from myna.answer.lines import BRIEF, WHOLE, Line, Voice, explaining, profiling, summing_up, weighing
 from myna.answer.markers import Cleaner
 from myna.answer.phrases import Language, phrase
-from myna.answer.prompt import LARGE_ANSWER_TOKENS, LARGE_PROMPT_TOKENS, large_prompt
+from myna.answer.prompt import LARGE_ANSWER_TOKENS, LARGE_PROMPT_TOKENS, fitted, large_prompt
 from myna.answer.sentences import Segmenter
 from myna.answer.stance import says_the_same
 from myna.answer.subject import Subject, read_author, read_subject
@@ -99,8 +99,8 @@ class Teller:
         """
         yield Status("searching")
         told = await to_thread.run_sync(partial(self._told, task, language, without))
-        lines = told.lines
-        sources = _numbered(told, with_more=self._writes(task) is not None)
+        lines, order = told.lines, self._writes(task)
+        sources = _numbered(told, with_more=order is not None)
         yield Sources(sources)
         yield LeftOut(told.left_out)
         if not sources:
@@ -109,7 +109,6 @@ class Teller:
             yield Usage(0, 0)
             yield Done("declined", OWN, TASK_VERSION)
             return
-        order = self._writes(task)
         if order is not None and (evidence := readable(sources)):
             frame = lines[0].text if not lines[0].posts else ""
             async with aclosing(self._write(order, evidence, frame, lines, language)) as events:
@@ -245,13 +244,9 @@ class Teller:
         """The messages, never longer than the model reads, and how much it may write."""
         limit = min(LARGE_ANSWER_TOKENS, self._model.context_tokens // 4)
         budget = min(LARGE_PROMPT_TOKENS, self._model.context_tokens - limit)
-        estimate = budget
-        while True:
-            messages = large_prompt([Turn("user", order)], evidence, language, estimate)
-            real = await self._model.count_tokens(messages)
-            if real <= budget or estimate <= 64:
-                return messages, limit
-            estimate = min(estimate - 32, int(estimate * budget / real * 0.95))
+        pack = partial(large_prompt, [Turn("user", order)], evidence, language)
+        messages, _ = await fitted(self._model, pack, budget)
+        return messages, limit
 
 
 def _supporting(sentence: str, evidence: Sequence[Source], idf: Idf) -> tuple[int, ...]:

@@ -6,11 +6,11 @@ goes. Counts rest on nothing and name nobody. No line says whether something is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from myna.answer.asked import PAGE
 from myna.answer.attached import alt_texts
 from myna.answer.phrases import Language, counted, phrase
 from myna.answer.quote import shortened
@@ -22,7 +22,6 @@ from myna.index.origins import first_of_each
 from myna.index.results import Hit
 from myna.post import StoredPost
 
-_LINK = re.compile(r"\b\w+://\S+|\bwww\.\S+")
 NEAR_COVERAGE = 0.35
 """Share of a post's words that another must have to be on the same subject."""
 
@@ -211,7 +210,7 @@ def weighing(subject: Subject, hits: Sequence[Hit], voice: Voice) -> list[Line]:
         chosen = _best(by_side[side], subject.thread, most, told)
         told += chosen
         lines += [_line(name, one, room, language) for one in chosen]
-    linking = sum(bool(_LINK.search(one.post.text)) for one in (*saying, *by_side["support"]))
+    linking = sum(bool(PAGE.search(one.post.text)) for one in (*saying, *by_side["support"]))
     lines.append(
         Line(phrase("unchecked", language, posts=counted(linking, "posts", language)))
         if linking
@@ -280,7 +279,7 @@ def _best(
     ranked = sorted(
         (post for post in posts if post.id not in known),
         key=lambda post: (
-            bool(_LINK.search(post.post.text)) + (post.post.uri in answered),
+            bool(PAGE.search(post.post.text)) + (post.post.uri in answered),
             min(len(post.post.text), 140),
         ),
         reverse=True,

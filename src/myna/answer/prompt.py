@@ -1,4 +1,5 @@
-"""The prompt: numbered posts and the question, packed into what the model reads at most. Pure.
+"""The prompt: numbered posts and the question, packed into what the model reads at most. Pure, but for the count that
+the model's server is asked for.
 
 Static text comes first, so that the model server's prefix cache holds it. Posts are data: they are
 fenced, their text cannot close the fence, and control tokens of chat templates are taken out.
@@ -6,14 +7,16 @@ fenced, their text cannot close the fence, and control tokens of chat templates 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from anyio import to_thread
 
 from myna.answer.events import Source, Turn
 from myna.answer.phrases import Language
 from myna.answer.question import neutral
 from myna.answer.quote import passages, quotations
 from myna.answer.support import Idf, unaddressed
-from myna.models.chat import ChatMessage
+from myna.models.chat import ChatMessage, ChatModel
 
 PROMPT_VERSION = "2026-11-24.3"
 """Recorded on each answer; changes with any word of the prompts or any rule of packing."""
@@ -26,6 +29,9 @@ LARGE_ANSWER_TOKENS = 900
 TALK_TOKENS = 60
 CHARACTERS_PER_TOKEN = 2.6
 """Few, so that an estimate is rarely too small; the real count is asked of the server."""
+
+_FEWEST_TOKENS = 64
+"""A prompt is not packed smaller than this."""
 
 _LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "fr": "French"}
 
@@ -54,6 +60,19 @@ def likeliest(sources: Sequence[Source], question: str, idf: Idf) -> list[Source
     """The one post that a small model is shown, with what it replies to: more only confuse it."""
     found = quotations(sources, question, idf)
     return [found[0].source] if found else list(sources[:1])
+
+
+async def fitted(
+    model: ChatModel, pack: Callable[[int], list[ChatMessage]], budget: int
+) -> tuple[list[ChatMessage], int]:
+    """What ``pack`` makes of a number of tokens, made smaller until the model's own count is within
+    ``budget``, and that count. ``pack`` runs in a thread: what it asks the index for takes time."""
+    estimate = budget
+    messages = await to_thread.run_sync(pack, estimate)
+    while (real := await model.count_tokens(messages)) > budget and estimate > _FEWEST_TOKENS:
+        estimate = min(estimate - 32, int(estimate * budget / real * 0.95))
+        messages = await to_thread.run_sync(pack, estimate)
+    return messages, real
 
 
 def small_prompt(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from myna.answer.asked import Meaning, Says, kind_asked, meaning_asked
+from myna.answer.asked import PAGE, Meaning, Says, kind_asked, meaning_asked
 from myna.answer.events import Source
 from myna.answer.sentences import sentences
 from myna.answer.support import ADDRESS, Idf, unaddressed, weighed
@@ -72,7 +72,6 @@ _ONESELF = re.compile(
 )
 
 
-_ADDRESS_OF_PAGE = re.compile(r"\b\w+://\S+|\bwww\.\S+")
 _CONCRETE = re.compile(r"(?:^|\s)(?:-{1,2}\w|~?/\w|sudo\b|<\w)|://|`|\w ?(?:->|>|→) ?\w")
 
 
@@ -268,7 +267,7 @@ def _asks_the_same(above: _Above, source: Source, asked: frozenset[str], idf: Id
 
 def asks(text: str) -> bool:
     """Whether a sentence asks, with or without a question mark; one in an address does not count."""
-    return "?" in _ADDRESS_OF_PAGE.sub("", text) or bool(_ASKS.match(text))
+    return "?" in PAGE.sub("", text) or bool(_ASKS.match(text))
 
 
 def _terms(text: str) -> frozenset[str]:
