@@ -21,7 +21,7 @@ from myna.bot.compose import Part, Run, parts_of
 from myna.bot.mention import Asked, asked
 from myna.bot.recordkey import reply_keys
 from myna.bot.reply import Question, Replier
-from myna.bot.rules import Case, Limits, Refusal, refuse
+from myna.bot.rules import Case, Limits, Refusal, refuse, unwelcome
 from myna.bot.thread import around, no_source, told_of
 from myna.db import mentions as rows
 from myna.db.accounts import accounts_version
@@ -203,7 +203,7 @@ class Bot:
         parts = mention.parts if mention.state == "sending" else None
         if looked is None or (parts is not None and looked.blocked):
             self._take_back(mention, parts or ())
-            self._end(mention, "refused", reason=_unwelcome(looked))
+            self._end(mention, "refused", reason=unwelcome(looked))
             return
         if parts is None:
             mention = self._place(mention, looked)
@@ -215,8 +215,8 @@ class Bot:
                 return
             self._step("stored")
             looked = self._account.look(mention.id)  # writing takes time
-            if looked is None or _unwelcome(looked):
-                self._end(mention, "refused", reason=_unwelcome(looked))
+            if looked is None or unwelcome(looked):
+                self._end(mention, "refused", reason=unwelcome(looked))
                 return
         self._send(mention, looked, parts)
 
@@ -383,15 +383,6 @@ class Bot:
             with self._db.begin() as conn:
                 rows.note_withdrawn(conn, self._network, reply.uri, "a source was withdrawn")
             self.found.withdrawn += 1
-
-
-def _unwelcome(looked: Looked | None) -> Refusal | None:
-    """Why nothing is sent any more to a post that was weighed before."""
-    if looked is None:
-        return "gone"
-    if looked.blocked:
-        return "blocked"
-    return "closed" if looked.closed else None
 
 
 def _page(uri: str) -> str:

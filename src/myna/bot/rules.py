@@ -46,6 +46,15 @@ class Case:
     now: datetime
 
 
+def unwelcome(looked: Looked | None) -> Refusal | None:
+    """Why nothing is sent any more to a post that was weighed before."""
+    if looked is None:
+        return "gone"
+    if looked.blocked:
+        return "blocked"
+    return "closed" if looked.closed else None
+
+
 def refuse(conn: Connection, case: Case, limits: Limits) -> Refusal | None:
     """Why a mention gets no answer; None where it gets one."""
     mention, looked, asked, now = case.mention, case.looked, case.asked, case.now
