@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,12 +9,9 @@ from typing import Any
 import pytest
 
 from myna.bot.bot import Bot
-from myna.bot.rules import Limits
 from myna.db.engine import Database
-from myna.feeds.bluesky.account import BlueskyAccount
-from myna.feeds.bluesky.directory import Directory
 from myna.feeds.bluesky.server import Refused, Server
-from tests.atproto.network import PASSWORD, Account, AtNetwork
+from tests.atproto.network import Account, AtNetwork
 from tests.atproto.test_bot import FakeReplier, World, ref
 from tests.atproto.test_ingest import until
 
@@ -26,27 +22,7 @@ BLOCK = "app.bsky.graph.block"
 class SweptWorld(World):
     """Nothing reads the stream: what Myna knows, the AppView told it."""
 
-    def bot(self, on_step: Callable[[str], None] = lambda _step: None, **more: Any) -> Bot:
-        account = BlueskyAccount(
-            Server(self.network.pds),
-            self.myna.handle,
-            lambda: PASSWORD,
-            network="bluesky",
-            did=self.myna.did,
-            directory=Directory(self.network.plc),
-        )
-        return Bot(
-            self.db,
-            "bluesky",
-            "bluesky",
-            account,
-            self.replier,
-            since=self.since,
-            limits=Limits(patience=0.0),
-            claim_seconds=0.0,
-            on_step=on_step,
-            **more,
-        )
+    APPVIEW = True
 
     def stored(self, uri: str) -> bool:
         """Whether the AppView has it."""

@@ -58,6 +58,8 @@ class Killed(BaseException):
 class World:
     """A store that reads the network, Myna's account there, and somebody who asks."""
 
+    APPVIEW = False
+
     db: Database
     network: AtNetwork
     myna: Account
@@ -73,7 +75,7 @@ class World:
             network="bluesky",
             did=self.myna.did,
             directory=Directory(self.network.plc),
-            appview=False,
+            appview=self.APPVIEW,
         )
         more.setdefault("limits", Limits(patience=0.0))
         return Bot(

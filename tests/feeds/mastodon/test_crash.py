@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-
-from sqlalchemy import text
 
 from myna.db.connections import Secret, save_connection
 from myna.db.engine import Database
-from myna.db.posts import counts
 from myna.db.vault import Vault
 from myna.settings import Settings
 from tests.feeds.mastodon.fake_instance import TOKEN, FakeInstance, running
+from tests.feeds.reading import doubles, start, stored, wait
 
 KILLS = 3
 POSTS = 120
-
-
-def start(settings: Settings) -> subprocess.Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if "MYNA" not in name}
-    return subprocess.Popen(
-        [sys.executable, "-m", "myna", "serve", "--role", "feeds"],
-        env={
-            **environment,
-            "MYNA_HOME": str(settings.home),
-            "MYNA_DATABASE_URL": settings.database_url.get_secret_value(),
-        },
-        stderr=subprocess.DEVNULL,
-    )
 
 
 def test_killed_while_it_reads(db: Database, settings: Settings) -> None:
@@ -69,20 +50,4 @@ def test_killed_while_it_reads(db: Database, settings: Settings) -> None:
             wait(lambda: fake.listeners == 0)
             fake.say(fake.status(f"unheard {round}", at=datetime.now(UTC) - timedelta(minutes=1)))
         assert stored(db) == POSTS + KILLS
-        with db.begin() as conn:
-            doubles = conn.execute(
-                text("select count(*) - count(distinct text) from posts")
-            ).scalar_one()
-        assert doubles == 0
-
-
-def stored(db: Database) -> int:
-    with db.begin() as conn:
-        return counts(conn).posts
-
-
-def wait(seen: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 60
-    while not seen():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
+        assert doubles(db) == 0

@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
-
-from sqlalchemy import text
 
 from myna.db.connections import Secret, save_connection
 from myna.db.engine import Database
-from myna.db.posts import counts
 from myna.db.vault import Vault
 from myna.settings import Settings
+from tests.feeds.reading import doubles, start, stored, wait
 from tests.feeds.x.fake_x_server import BEARER, FakeX, running
 
 KILLS = 2
 POSTS = 40
 """Between two kills."""
-
-
-def start(settings: Settings) -> subprocess.Popen[bytes]:
-    environment = {name: value for name, value in os.environ.items() if "MYNA" not in name}
-    return subprocess.Popen(
-        [sys.executable, "-m", "myna", "serve", "--role", "feeds"],
-        env={
-            **environment,
-            "MYNA_HOME": str(settings.home),
-            "MYNA_DATABASE_URL": settings.database_url.get_secret_value(),
-        },
-        stderr=subprocess.DEVNULL,
-    )
 
 
 def connect(db: Database, settings: Settings, fake: FakeX) -> None:
@@ -73,20 +54,4 @@ def test_killed_while_it_reads(db: Database, settings: Settings) -> None:
             wait(lambda: fake.listeners == 0)
             fake.post(f"birds unheard {round}")
         assert stored(db) == said + KILLS
-        with db.begin() as conn:
-            doubles = conn.execute(
-                text("select count(*) - count(distinct text) from posts")
-            ).scalar_one()
-        assert doubles == 0
-
-
-def stored(db: Database) -> int:
-    with db.begin() as conn:
-        return counts(conn).posts
-
-
-def wait(seen: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 60
-    while not seen():
-        assert time.monotonic() < limit
-        time.sleep(0.02)
+        assert doubles(db) == 0
