@@ -10,8 +10,7 @@ posts of Myna's account are counted by what they reply to.
 ``answered_once``, ``doubles``, ``missed``
     mentions with one chain of replies, with more than one, with none or a part of one;
 ``reply_p50_s``, ``reply_p99_s``
-    without faults, one after the other: from sending the mention to the PDS until its reply is there
-    and noted.
+    without faults, one after the other: from sending the mention to the PDS until its reply is there.
 """
 
 from __future__ import annotations
@@ -27,48 +26,37 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from evals.bench import percentile, print_table
+from evals.bench import print_table
 from evals.instance import ROOT
-from myna.bot import bot as bots
-from myna.bot.bot import Bot
-from myna.bot.compose import Run
-from myna.bot.reply import Question, Reply
-from myna.bot.rules import Limits
+from evals.mentions import (
+    NETWORK,
+    answered_one_by_one,
+    breakdown,
+    make_bot,
+    mention,
+    summary,
+    told_of,
+)
 from myna.db.engine import Database, open_database
 from myna.db.mentions import count_mentions
 from myna.db.posts import find_post
 from myna.errors import SourceError
-from myna.feeds.bluesky.account import BlueskyAccount
-from myna.feeds.bluesky.directory import Directory
 from myna.feeds.bluesky.place import targets_of
 from myna.feeds.bluesky.server import Refused, Server
 from myna.feeds.bluesky.stream import Stream
 from myna.feeds.ingest import run_live
 from myna.settings import Settings
 from myna.telemetry import configure_logging
-from tests.atproto.network import PASSWORD, Account, AtNetwork, at_network
+from tests.atproto.network import AtNetwork, at_network
 
-NETWORK = "bluesky"
 ASKERS = 20
-SENTENCE = "Birds sing to be heard by other birds, which is why they are so loud at dawn. "
 FAULTS = {"lost before": 0.06, "lost after": 0.06, "500": 0.04, "429": 0.04}
-CLAIM_SECONDS = 2.0
 LIFE_S = (3.0, 9.0)
 """How long a process lives, its start of one or two seconds among it."""
 GIVE_UP_S = 400.0
-
-
-class FixedReplier:
-    """Answers with one to three posts, by the question's number."""
-
-    def reply(self, question: Question) -> Reply:
-        """The number says how long."""
-        number = int(question.text.rsplit(" ", 1)[-1])
-        return Reply([Run(SENTENCE * (1, 1, 5, 9)[number % 4])], (), "en")
 
 
 def parts_for(number: int) -> int:
@@ -96,47 +84,12 @@ def break_requests(seed: int) -> None:
     Server.post = faulty  # type: ignore[method-assign]
 
 
-def make_bot(db: Database, told: dict[str, str]) -> Bot:
-    """The bot of Myna's account, as quick as the tests need it."""
-    bots.WRITE_POINTS_AN_HOUR = 10**9
-    account = BlueskyAccount(
-        Server(told["pds"]),
-        told["handle"],
-        lambda: PASSWORD,
-        network=NETWORK,
-        did=told["did"],
-        directory=Directory(told["plc"]),
-        appview=False,
-    )
-    since = datetime.now(UTC) - timedelta(days=1)
-    limits = Limits(10**6, 10**6, patience=0.05)
-    return Bot(
-        db,
-        NETWORK,
-        NETWORK,
-        account,
-        FixedReplier(),
-        since=since,
-        limits=limits,
-        claim_seconds=CLAIM_SECONDS,
-    )
-
-
 def work(home: Path, told: dict[str, str], seed: int) -> None:
     """The process that is killed."""
     configure_logging("error")
     break_requests(seed)
     db = open_database(Settings(home=home, demo=False), migrate=False)
     make_bot(db, told).run(threading.Event())
-
-
-def mention(by: Account, told: dict[str, str], number: int) -> str:
-    """A question to Myna; the post's URI."""
-    handle = f"@{told['handle']}"
-    index = {"byteStart": 0, "byteEnd": len(handle)}
-    features = [{"$type": "app.bsky.richtext.facet#mention", "did": told["did"]}]
-    facets = [{"index": index, "features": features}]
-    return by.post(f"{handle} why do birds sing, number {number}", facets=facets)
 
 
 def replies(told: dict[str, str]) -> list[dict[str, Any]]:
@@ -223,33 +176,6 @@ def under_faults(
     }
 
 
-def without_faults(
-    db: Database, network: AtNetwork, told: dict[str, str], count: int
-) -> list[float]:
-    """How soon each of ``count`` mentions has its reply."""
-    asker, stop = network.account("asker"), threading.Event()
-    thread = threading.Thread(target=make_bot(db, told).run, args=(stop,))
-    thread.start()
-    time.sleep(1.0)
-    took = []
-    try:
-        for number in range(0, 4 * count, 4):  # answers of one post
-            with db.begin() as conn:
-                before = count_mentions(conn, NETWORK).get("sent", 0)
-            began = time.monotonic()
-            mention(asker, told, number)
-            while time.monotonic() - began < 30:
-                with db.begin() as conn:
-                    if count_mentions(conn, NETWORK).get("sent", 0) > before:
-                        break
-                time.sleep(0.005)
-            took.append(time.monotonic() - began)
-    finally:
-        stop.set()
-        thread.join()
-    return took
-
-
 def main() -> None:
     """Run, print the table, write the JSON."""
     parser = argparse.ArgumentParser(
@@ -268,10 +194,7 @@ def main() -> None:
     configure_logging("error")
     with tempfile.TemporaryDirectory(prefix="myna-bot-") as folder, at_network() as network:
         db = open_database(Settings(home=Path(folder), demo=False))
-        myna = network.account("myna")
-        told = {
-            "pds": network.pds, "plc": network.plc, "did": myna.did, "handle": myna.handle,
-        }  # fmt: skip
+        told = told_of(network, network.account("myna"))
         stop = threading.Event()
         stream = Stream(NETWORK, targets_of(network.stream), stop=stop)
         reading = threading.Thread(target=run_live, args=(db, stream, stop))
@@ -284,14 +207,15 @@ def main() -> None:
                 with suppress(SourceError), db.begin() as conn:
                     first = uri if find_post(conn, NETWORK, uri) else ""
             make_bot(db, told).follow()
-            took = without_faults(db, network, told, args.quick)
+            took = answered_one_by_one(db, network, told, args.quick)
             row = under_faults(Path(folder), db, network, told, args.mentions, args.seed)
         finally:
             stop.set()
             reading.join()
             db.dispose()
-    row |= {"reply_p50_s": percentile(took, 0.5), "reply_p99_s": percentile(took, 0.99)}
+    row |= summary(took)
     print_table([row])
+    print_table(breakdown(took))
     if args.json:
         args.json.write_text(json.dumps(row, indent=2))
 

@@ -9,10 +9,14 @@
 ``read_per_s``, ``store_per_s``
     the same through a websocket on this machine, and through it into PostgreSQL; the sender, a fake
     host in a process of its own, takes processor time beside it;
-``found_p50_s`` … ``gone_p99_s``
+``found_p50_s`` … ``honoured_p99_s``
     on a real PDS (``tests/atproto``): from sending ``createRecord`` or ``deleteRecord`` to it until a
-    search in another process finds the post, or no more. ``myna ingest`` reads and indexes; posts
-    come about twice a second. The PDS's own work is in the time.
+    search in another process finds the post, or no more (``gone``), until a stored answer that cites
+    it has lost its words (``redacted``), and until both (``honoured``). ``myna ingest`` reads and
+    indexes, ``myna serve`` redacts; posts come about twice a second. The PDS's own work is in the time.
+``reply_p50_s``, ``reply_p99_s``
+    from sending a mention to the PDS until the bot's reply is there, without a model; and the
+    middle of each of its stages.
 """
 
 from __future__ import annotations
@@ -23,18 +27,22 @@ import multiprocessing
 import random
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import zstandard
 
 from evals.bench import percentile, print_table
+from evals.consent import SAID, store_answer, stored_text
 from evals.ingest import wait_until
-from evals.instance import Child
+from evals.instance import Child, free_port
+from evals.mentions import NETWORK, answered_one_by_one, breakdown, summary, told_of
 from evals.probes import look, word_of
 from myna.db.connections import save_connection
 from myna.db.engine import Database, open_database
@@ -51,10 +59,10 @@ from tests.atproto.network import AtNetwork, at_network
 from tests.feeds.bluesky.fake_host import FakeHost, running
 from tests.feeds.bluesky.recorded import as_2, events_1, frames
 
-NETWORK = "bluesky"
 DECODE_S = 3.0
 PACE_S = 0.5
 DELETED_AFTER_S = 6.0
+REDACTED_POLL_S, REDACTED_GIVE_UP_S = 0.02, 30.0
 
 
 def decoded() -> list[dict[str, Any]]:
@@ -171,8 +179,48 @@ def _number(cursor: str) -> int:
     return int(cursor.split()[2])
 
 
-def followed(posts: int, settings: Settings, network: AtNetwork) -> dict[str, Any]:
-    """How soon a post on the PDS is found, and gone after it was deleted there."""
+class Redactions:
+    """Stored answers, each of which cites a post, looked at until they have lost its words."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._answers: dict[str, UUID] = {}
+        self._threads: list[threading.Thread] = []
+        self.took: dict[str, float] = {}
+        """Word of the post → seconds from its deletion."""
+
+    def store(self, word: str, uri: str) -> bool:
+        """An answer that cites a post; False while the post is not there."""
+        with self._db.begin() as conn:
+            post = find_post(conn, NETWORK, uri)
+        if post:
+            self._answers[word] = store_answer(self._db, post)
+        return post is not None
+
+    def watch(self, word: str, since: float) -> None:
+        """Look at a post's answer from its deletion on."""
+        thread = threading.Thread(target=self._watch, args=(word, since))
+        thread.start()
+        self._threads.append(thread)
+
+    def _watch(self, word: str, since: float) -> None:
+        while stored_text(self._db, self._answers[word]) == SAID:
+            if time.monotonic() - since > REDACTED_GIVE_UP_S:
+                break
+            time.sleep(REDACTED_POLL_S)
+        self.took[word] = time.monotonic() - since
+
+    def close(self) -> None:
+        """Wait for the last."""
+        for thread in self._threads:
+            thread.join()
+
+
+def followed(
+    posts: int, mentions: int, settings: Settings, network: AtNetwork
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How soon a post on the PDS is found, and after it was deleted there, gone; how soon a mention
+    is answered, and where the time goes."""
     db = open_database(settings)
     env = {"MYNA_HOME": str(settings.home), "MYNA_DEMO": "0", "MYNA_LOG_LEVEL": "warning"}
     spawn = multiprocessing.get_context("spawn")
@@ -199,6 +247,11 @@ def followed(posts: int, settings: Settings, network: AtNetwork) -> dict[str, An
             )
         command = [sys.executable, "-m", "myna", "ingest"]
         stack.enter_context(Child(command, settings.home / "ingest.log", **env))
+        port = free_port()
+        web = [sys.executable, "-m", "myna", "serve"]
+        env |= {"MYNA_PORT": str(port), "MYNA_MODEL_URL": "http://127.0.0.1:9/v1"}
+        served = stack.enter_context(Child(web, settings.home / "web.log", **env))
+        served.wait_for(f"http://127.0.0.1:{port}/api/config", 60)
         searcher = spawn.Process(target=look, args=(settings, probes, times))
         searcher.start()
 
@@ -210,6 +263,7 @@ def followed(posts: int, settings: Settings, network: AtNetwork) -> dict[str, An
 
         wait_until(is_read, 60)
         time.sleep(3.0)
+        answers = Redactions(db)
         said: list[tuple[float, int, str]] = []
         for number in range(posts):
             began = time.monotonic()
@@ -217,22 +271,33 @@ def followed(posts: int, settings: Settings, network: AtNetwork) -> dict[str, An
             said.append((began, number, author.post(f"a post with {word_of('', number)} in it")))
             if said[0][0] < began - DELETED_AFTER_S and number % 2:
                 _, old, uri = said.pop(0)
-                probes.put(("gone", word_of("", old), time.monotonic()))
-                author.delete(uri)
+                if answers.store(word_of("", old), uri):
+                    since = time.monotonic()
+                    probes.put(("gone", word_of("", old), since))
+                    author.delete(uri)
+                    answers.watch(word_of("", old), since)
             time.sleep(max(0.0, PACE_S - (time.monotonic() - began)))
         probes.put(None)
-        found: dict[str, list[float]] = {"found": [], "gone": []}
+        seen: dict[str, dict[str, float]] = {"found": {}, "gone": {}}
         while (told := times.get()) is not None:
-            found[told[0]].append(told[1])
+            seen[told[0]][told[2]] = told[1]
         searcher.join()
-    return {
-        "posts": len(found["found"]),
-        "found_p50_s": percentile(found["found"], 0.5),
-        "found_p99_s": percentile(found["found"], 0.99),
-        "deletions": len(found["gone"]),
-        "gone_p50_s": percentile(found["gone"], 0.5),
-        "gone_p99_s": percentile(found["gone"], 0.99),
+        answers.close()
+        took: list[dict[str, float]] = []
+        if mentions:
+            myna = told_of(network, network.account("myna"))
+            took = answered_one_by_one(db, network, myna, mentions)
+    gone = seen["gone"]
+    spans = {
+        "found": list(seen["found"].values()),
+        "gone": list(gone.values()),
+        "redacted": list(answers.took.values()),
+        "honoured": [max(gone[word], answers.took[word]) for word in gone],
     }
+    row: dict[str, Any] = {"posts": len(seen["found"]), "deletions": len(gone)}
+    for name, values in spans.items():
+        row |= {f"{name}_p50_s": percentile(values, 0.5), f"{name}_p99_s": percentile(values, 0.99)}
+    return row | (summary(took) if took else {}), breakdown(took) if took else []
 
 
 def main() -> None:
@@ -242,6 +307,7 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=60_000, help="sent over the websocket")
     parser.add_argument("--posts", type=int, default=120, help="written on the PDS")
+    parser.add_argument("--mentions", type=int, default=60, help="answered one after the other")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
@@ -261,9 +327,11 @@ def main() -> None:
     result |= row
     if args.posts:
         with tempfile.TemporaryDirectory(prefix="myna-firehose-") as home, at_network() as network:
-            row = followed(args.posts, Settings(home=Path(home), demo=False), network)
+            settings = Settings(home=Path(home), demo=False)
+            row, stages = followed(args.posts, args.mentions, settings, network)
         print_table([row])
-        result |= {"pds": row}
+        print_table(stages)
+        result |= {"pds": row, "reply_stages": stages}
     if args.json:
         args.json.write_text(json.dumps(result, indent=2))
 

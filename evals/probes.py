@@ -135,7 +135,7 @@ def look(settings: Settings, probes: Any, times: Any, usual_s: float = 0.0) -> N
             took = time.monotonic() - since
             if found == (what == "found") or took > GIVE_UP_S:
                 waiting.remove(told)
-                times.put((what, took))
+                times.put((what, took, word))
         time.sleep(POLL_S)
     times.put(None)
     db.dispose()

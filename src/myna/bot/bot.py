@@ -46,6 +46,8 @@ CLAIM_SECONDS = 180.0
 MOST_ATTEMPTS = 8
 SWEEP_SECONDS, LOOK_SECONDS = 60.0, 3.0
 """How often the account's notifications are asked for: beside a stream, and without one."""
+IDLE_SECONDS = 0.05
+"""How often the store is asked for changes and mentions while there are none."""
 CHECK_SECONDS = 1.0
 """How often replies are held against what has become of their sources."""
 LONGEST_PAUSE_SECONDS = 3_600.0
@@ -116,7 +118,7 @@ class Bot:
                 stop.wait(2.0)
                 continue
             if not busy:
-                stop.wait(0.2)
+                stop.wait(IDLE_SECONDS)
 
     def follow(self) -> bool:
         """Queue the mentions among the next changes of the store; whether there were changes."""

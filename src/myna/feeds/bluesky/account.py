@@ -176,8 +176,9 @@ class BlueskyAccount:
     ) -> Sent:
         """See ``Account.reply``. The server takes a key once: a second try finds the first one's
         post."""
-        parent, began = self._ref(to.id), self._record(first.id)
-        if parent is None or began is None:
+        began = self._record(first.id)
+        above = began if to.id == first.id else self._record(to.id)
+        if began is None or above is None:
             raise SourceError("The post that is answered is no more.")
         root = _object(_object(began["value"].get("reply")).get("root"))
         record: dict[str, Any] = {
@@ -185,7 +186,7 @@ class BlueskyAccount:
             "text": text,
             "createdAt": datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
             "langs": [lang or first.lang or "en"],
-            "reply": {"root": dict(root) if root else _ref_of(began), "parent": parent},
+            "reply": {"root": dict(root) if root else _ref_of(began), "parent": _ref_of(above)},
         }
         if links:
             record["facets"] = [_facet(text, link) for link in links]
@@ -227,10 +228,6 @@ class BlueskyAccount:
                 return None
             raise
         return told if isinstance(told.get("value"), dict) else None
-
-    def _ref(self, uri: str) -> dict[str, str] | None:
-        there = self._record(uri)
-        return _ref_of(there) if there else None
 
     def _viewed(self, told: Mapping[str, Any], above: Sequence[Said]) -> Looked:
         author, viewer = _object(told.get("author")), _object(told.get("viewer"))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -15,13 +17,20 @@ from urllib.parse import quote, urlsplit
 from myna.feeds.bluesky.records import is_did
 from myna.feeds.bluesky.server import Refused, Server
 
+HOST_KEPT_SECONDS = 60.0
+"""How long it is believed where an account lives: it moves once in years."""
+_MOST_HOSTS = 1_000
+
 
 class Directory:
-    """The directory at an address (``https://plc.directory``)."""
+    """The directory at an address (``https://plc.directory``); share it between threads."""
 
     def __init__(self, address: str) -> None:
         self._server = Server(address)
         self._is_private = address.startswith("http://")
+        self._hosts: dict[str, tuple[Server, float]] = {}
+        """DID → its server, and until when that is believed."""
+        self._lock = threading.Lock()
 
     def document(self, did: str) -> dict[str, Any] | None:
         """The account's document; None where there is none. Only ``did:plc`` is asked for:
@@ -40,16 +49,28 @@ class Directory:
             raise
 
     def host_of(self, did: str) -> Server | None:
-        """The server that keeps the account's repository; None where it cannot be asked.
+        """The server that keeps the account's repository; None where it cannot be asked. What was
+        told is believed for a minute, so that a few questions to one server are one connection.
 
         Raises:
             SourceError: the directory is away.
         """
+        with self._lock:
+            server, until = self._hosts.get(did, (None, 0.0))
+        if server and time.monotonic() < until:
+            return server
         document = self.document(did)
         address = _service(document) if document else None
         if address is None or not (self._is_private or _is_public(address)):
             return None
-        return Server(address)
+        with self._lock:
+            known = next((one for one, _ in self._hosts.values() if one.base == address), None)
+            server = known or Server(address)
+            self._hosts.pop(did, None)
+            self._hosts[did] = server, time.monotonic() + HOST_KEPT_SECONDS
+            while len(self._hosts) > _MOST_HOSTS:
+                del self._hosts[next(iter(self._hosts))]
+        return server
 
 
 def handle_in(document: Mapping[str, Any]) -> str | None:
