@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as arrow
 import pytest
+from pyarrow import parquet
 from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
@@ -182,6 +184,28 @@ def test_a_file_needs_a_licence_and_no_refusal(tmp_path: Path) -> None:
         list(read_file(path))
     with pytest.raises(InvalidRequest, match="not there"):
         list(read_file(tmp_path / "none.jsonl"))
+
+
+def test_parquet_is_read_as_json_lines_are(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"text": sentence(n), "id": n, "author": f"a{n % 3}", "lang": "en", "consent": None}
+        for n in range(25)
+    ]
+    rows[3]["consent"] = {"train": "no"}
+    rows[4]["text"] = "日本語の投稿 ☂"
+    path = rows_file(tmp_path / "p.jsonl", rows)
+    table = tmp_path / "p.parquet"
+    parquet.write_table(arrow.Table.from_pylist(rows), table, row_group_size=10)
+    read = list(read_file(table, "CC0"))
+    places = [(number, *one[:2], *one[4:7]) for number, one in read]
+    assert places == [(n, *one[:2], *one[4:7]) for n, one in read_file(path, "CC0")]
+    assert [bool(one.source) for _, one in read].count(False) == 1
+    table.write_bytes(b"PAR1 and no more")
+    with pytest.raises(InvalidRequest, match="as Parquet"):
+        list(read_file(table))
+    parquet.write_table(arrow.table({"words": ["one"]}), table)
+    with pytest.raises(InvalidRequest, match="row 1: give each row a text"):
+        list(read_file(table))
 
 
 def test_a_stopped_maker_goes_on(

@@ -27,6 +27,12 @@ Languages = Annotated[str, typer.Option(help="Only these (en,de); empty: all.")]
 Against = Annotated[
     list[Path] | None, typer.Option(help="Evaluation set: posts that share 8 words with it go.")
 ]
+HeldOut = Annotated[
+    float,
+    typer.Option(
+        min=0, max=0.5, help="Share of the authors who are not trained on: to measure with."
+    ),
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that clean the posts.")]
 
 LEAST_TEXTS = 20
@@ -49,6 +55,7 @@ def corpus(
     licence: Licence = "",
     languages: Languages = "",
     against: Against = None,
+    held_out: HeldOut = 0.005,
     workers: Workers = os.cpu_count() or 1,
 ) -> None:
     """Make token shards of posts that may be trained on, each said once, without personal data.
@@ -70,6 +77,7 @@ def corpus(
             tokenizer,
             workers=workers,
             size=_count(size),
+            held_out=held_out,
             told=show,
         )
         gone = forget_withdrawn(db, to, index) if db is not None else 0

@@ -110,9 +110,21 @@ def _shown(run: Path, steps: int) -> Callable[[Progress], None]:
             board = SummaryWriter(str(run / "tensorboard"))
         for name in ("loss", "gradient", "rate", "tokens_per_s", "mfu"):
             board.add_scalar(name, getattr(now, name), now.step)
-        if now.step % max(1, min(50, steps // 20)) == 0 or now.rolled_back or now.step == steps:
+        held = now.held_out
+        if held is not None:
+            board.add_scalar("held_out/loss", held.loss, held.step)
+            board.add_scalar("held_out/bits_per_byte", held.bits_per_byte or 0.0, held.step)
+        if (
+            now.step % max(1, min(50, steps // 20)) == 0
+            or now.rolled_back
+            or now.step == steps
+            or held
+        ):
             board.flush()
             more = ", rolled back past a spike" if now.rolled_back else ""
+            if held is not None:
+                more += f", held out {held.loss:.4f}"
+                more += f" ({held.bits_per_byte:.3f} bits a byte)" if held.bits_per_byte else ""
             if now.slow_ranks:
                 more += f", slow ranks {', '.join(map(str, now.slow_ranks))}"
             print(

@@ -39,6 +39,7 @@ class Text(NamedTuple):
     text: str
     source: str
     authors: tuple[int, ...]
+    """Of all whose names are known."""
     content: int
     consent: int
 
@@ -157,7 +158,8 @@ def clean_window(filters: Filters, pieces: list[Piece], cursor: tuple[int, int])
         else:
             kept.append(piece._replace(text=scrub(piece.text.strip())))
     texts = list(lay_out(kept))
-    signed = sign([one.text for one in texts], [str(one.authors[0]) for one in texts])
+    first = [str(one.authors[0] if one.authors else 0) for one in texts]
+    signed = sign([one.text for one in texts], first)
     return Cleaned(texts, signed.lanes, signed.bands, rejected, len(pieces), cursor)
 
 
@@ -188,7 +190,7 @@ def lay_out(pieces: Iterable[Piece]) -> Iterator[Text]:
             if len(posts) == 1
             else "\n".join(f"{said[post.author]}: {post.text}" for post in posts)
         )
-        hashes = tuple(author_hash(posts[0].network, name) for name in speakers)
+        hashes = tuple(author_hash(posts[0].network, name) for name in speakers if name)
         consent = min(post.consent for post in posts)
         yield Text(text, posts[0].source, hashes, content_hash(text), consent)
 

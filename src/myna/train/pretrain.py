@@ -24,6 +24,7 @@ from torch.distributed.tensor import DTensor
 from myna.errors import Conflict, InvalidRequest, ModelError
 from myna.train.checkpoint import Saver, checkpoints
 from myna.train.guard import LossGuard, Watchdog, stragglers
+from myna.train.heldout import HeldOut, Measured
 from myna.train.model import Config, Transformer
 from myna.train.muon import optimizers
 from myna.train.shards import IGNORED, Reader, add_span, read_index, replace_file, span_of
@@ -88,6 +89,8 @@ class Progress:
     eta_s: float
     slow_ranks: tuple[int, ...] = ()
     rolled_back: bool = False
+    held_out: Measured | None = None
+    """After a checkpoint, where the corpus has held-out documents."""
 
 
 def pretrain(
@@ -149,6 +152,8 @@ class _Trainer:
         self.model = divide(model.to(self.device), self.world, self.device, dials)
         self.optimizers = optimizers(self.model, plan.matrix_rate, plan.other_rate)
         self.saver = Saver(run, self.model, self.optimizers)
+        trained = plan.rows * dials.save_every
+        self.held_out = HeldOut(run, self.reader, dials.micro_rows, trained)
         self.guard, self.step, self.shift, self.noted = LossGuard(), 0, 0, 0
         self.peak = matrix_rate(self.device) * self.world
 
@@ -158,11 +163,12 @@ class _Trainer:
             self._restore(found[-1])
         else:
             self._save()
+        self._measure()
         failures = 0
         while self.step < min(end, plan.steps):
             began = time.perf_counter()
             loss, gradient, own = self._gradients()
-            refused = self.guard.refuses(loss, gradient)
+            refused, saved = self.guard.refuses(loss, gradient), False
             if refused:
                 failures += 1
                 if failures > ROLL_BACKS:
@@ -176,9 +182,12 @@ class _Trainer:
                 self.step += 1
                 if self.step % self.dials.save_every == 0 or self.step in {end, plan.steps}:
                     self._save()
-                    failures = 0
+                    failures, saved = 0, True
+            taken = time.perf_counter() - began
             watchdog.beat()
-            self._tell(loss, gradient, time.perf_counter() - began, own, refused)
+            measured = self._measure() if saved else None
+            watchdog.beat()
+            self._tell(loss, gradient, taken, own, refused=refused, measured=measured)
         self.saver.wait()
 
     def _gradients(self) -> tuple[float, float, float]:
@@ -227,6 +236,10 @@ class _Trainer:
         counters = {"step": self.step, "shift": self.shift} | asdict(self.guard)
         self.saver.save(self.step, counters)
 
+    def _measure(self) -> Measured | None:
+        """Behind a checkpoint: what ends the process here costs no step."""
+        return self.held_out.measure(self.step, self.model, self.device, self._sum)
+
     def _restore(self, path: Path) -> None:
         counters = self.saver.restore(path)
         self.step, self.shift = int(counters.pop("step")), int(counters.pop("shift"))
@@ -242,7 +255,16 @@ class _Trainer:
         self._restore(checkpoints(self.run)[-1])
         self.shift = behind - self.step
 
-    def _tell(self, loss: float, gradient: float, taken: float, own: float, refused: bool) -> None:
+    def _tell(
+        self,
+        loss: float,
+        gradient: float,
+        taken: float,
+        own: float,
+        *,
+        refused: bool,
+        measured: Measured | None,
+    ) -> None:
         plan = self.plan
         times = [own]
         if self.world > 1:
@@ -260,6 +282,7 @@ class _Trainer:
             (plan.steps - self.step) * taken,
             tuple(stragglers(times)),
             refused,
+            measured,
         )
         if self.rank == 0:
             with (self.run / "progress.jsonl").open("a") as file:

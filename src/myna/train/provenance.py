@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from myna.errors import NotFound, StorageError
+from myna.train.heldout import HELD_OUT
 from myna.train.shards import (
+    INDEX,
     Index,
     Reader,
     Shard,
@@ -96,11 +98,15 @@ def _kept_index(folder: Path, fingerprint: str) -> Index:
 
 def forget(folder: Path, authors: Iterable[int]) -> Forgotten:
     """Rewrite a corpus without these authors' documents, and prove it. What is left of an earlier
-    corpus is its index and its rows of hashes: enough to tell later who saw what, no word of it.
+    corpus is its index and its rows of hashes: enough to tell later who saw what, no word of it. The
+    held-out documents beside it are rewritten first.
 
     A crash leaves the old corpus or the new one; files that neither names are taken away next time.
     """
-    index = read_index(folder)
+    authors, index = list(authors), read_index(folder)
+    beside = Forgotten(0, 0, 0)
+    if (folder / HELD_OUT / INDEX).exists():
+        beside = forget(folder / HELD_OUT, authors)
     wanted = np.array(sorted({*authors, *index.forgotten}), np.uint64)
     shards: list[Shard] = []
     documents = tokens = rewritten = 0
@@ -127,7 +133,9 @@ def forget(folder: Path, authors: Iterable[int]) -> Forgotten:
     for path in folder.glob("*.tokens"):
         if path.stem not in named:
             path.unlink()
-    return Forgotten(documents, tokens, rewritten)
+    return Forgotten(
+        documents + beside.documents, tokens + beside.tokens, rewritten + beside.rewritten
+    )
 
 
 def _without(folder: Path, index: Index, shard: Shard, touched: np.ndarray) -> Shard | None:

@@ -80,6 +80,19 @@ def save_tokenizer(made: Tokenizer, folder: Path) -> None:
     replace_file(folder / "tokenizer.json", made.to_str(pretty=True).encode())
 
 
+def copy_tokenizer(path: Path, folder: Path) -> None:
+    """Copy a tokenizer's files into another folder, so that its contents can be read by themselves."""
+    source = path if path.is_dir() else path.parent
+    replace_file(folder / "tokenizer.json", tokenizer_file(path).read_bytes())
+    if (told := source / "tokenizer_config.json").is_file():
+        replace_file(folder / told.name, told.read_bytes())
+
+
+def tokenizer_file(path: Path) -> Path:
+    """``tokenizer.json`` of a folder, or the file that was given itself."""
+    return path / "tokenizer.json" if path.is_dir() else path
+
+
 def load_tokenizer(path: Path) -> tuple[Tokenizer, str]:
     """A tokenizer of a folder or of its ``tokenizer.json``, and the file's SHA-256.
 
@@ -87,7 +100,7 @@ def load_tokenizer(path: Path) -> tuple[Tokenizer, str]:
         NotFound: none is there.
         InvalidRequest: the file is not one.
     """
-    file = path / "tokenizer.json" if path.is_dir() else path
+    file = tokenizer_file(path)
     try:
         content = file.read_bytes()
     except OSError:
