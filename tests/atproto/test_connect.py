@@ -35,6 +35,7 @@ def test_connected_read_shown_and_disconnected(
         "appview": "-",
         "plc": network.plc,
         "service": network.pds,
+        "chat": "-",
         "handle": f"@{myna.handle}",
         "name": "test-net",
     }

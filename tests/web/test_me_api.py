@@ -59,7 +59,12 @@ def account(client: httpx2.Client) -> dict[str, Any]:
 def test_an_account_is_proven_by_a_post(live: Live, client: httpx2.Client) -> None:
     write(live, "1")
     before = client.get("/api/me").json()
-    assert before == {"accounts": [], "waiting_until": None, "networks": ["irc"]}
+    assert before == {
+        "accounts": [],
+        "waiting_until": None,
+        "networks": ["irc"],
+        "messages": [],
+    }
     claimed = client.post("/api/me/claims", json={"network": "irc"})
     assert claimed.status_code == 201
     assert client.get("/api/me").json()["waiting_until"] == claimed.json()["expires_at"]

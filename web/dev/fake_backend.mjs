@@ -246,7 +246,11 @@ const routes = [
       refused_by_default: ["train"],
     }),
   ],
-  ["GET", /^\/api\/me$/, () => ({ accounts: [], waiting_until: null, networks: [NETWORK] })],
+  [
+    "GET",
+    /^\/api\/me$/,
+    () => ({ accounts: [], waiting_until: null, networks: [NETWORK], messages: [] }),
+  ],
   [
     "GET",
     /^\/api\/status$/,

@@ -43,6 +43,5 @@ def open_accounts(settings: Settings, db: Database) -> list[Opened]:
     for one in connections:
         account = import_module(_MODULES[one.kind]).open_account(one, one.secret(vault))
         if account is not None:
-            network = one.name if one.kind == "bluesky" else one.kind
-            opened.append(Opened(one, network, account))
+            opened.append(Opened(one, one.network, account))
     return opened

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 
 from myna.bot.compose import Part, Run, parts_of
 from myna.bot.mention import Asked, asked
+from myna.bot.proofs import Proofs
 from myna.bot.recordkey import reply_keys
 from myna.bot.reply import Question, Replier
 from myna.bot.rules import Case, Limits, Refusal, refuse, unwelcome
@@ -85,6 +86,7 @@ class Bot:
         """``network`` is what posts carry. What came in before ``since`` is not answered."""
         self._db, self._connection, self._network = db, connection, network
         self._account, self._replier = account, replier
+        self._proofs = Proofs(db, network, account)
         self._since, self._limits = since, limits
         self._claim_seconds, self._step = claim_seconds, on_step
         self._paused_until = 0.0
@@ -110,6 +112,7 @@ class Bot:
                     self.sweep()
                 busy |= self.work()
                 self.check()
+                self._proofs.look()
                 told = ""
             except (SourceError, DatabaseError, StorageError) as error:
                 if str(error) != told:

@@ -15,9 +15,10 @@ from myna.db.mentions import Mention, is_silent, replies_in_thread, replies_to_a
 from myna.db.profiles import reply_rules
 from myna.feeds.account import Looked
 from myna.post import Use
+from myna.safety.consent.claims import codes_in
 
 Refusal = Literal[
-    "gone", "blocked", "closed", "no_mention", "asked_to_stop", "silence", "bot", "old",
+    "gone", "blocked", "closed", "no_mention", "asked_to_stop", "proof", "silence", "bot", "old",
     "consent", "thread_limit", "author_limit",
 ]  # fmt: skip
 OLDEST = timedelta(days=1)
@@ -64,6 +65,7 @@ def refuse(conn: Connection, case: Case, limits: Limits) -> Refusal | None:
     checks: tuple[tuple[Refusal, Callable[[], bool]], ...] = (
         ("no_mention", lambda: not looked.mentions),
         ("asked_to_stop", lambda: asked.wish is not None),
+        ("proof", lambda: bool(codes_in(looked.text))),
         ("blocked", lambda: looked.blocked),
         ("closed", lambda: _is_closed(conn, mention, looked)),
         ("silence", lambda: is_silent(conn, network, author, thread)),

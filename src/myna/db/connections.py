@@ -57,7 +57,6 @@ class Connected:
     """A network that Myna is connected to."""
 
     name: str
-    """The network that its posts carry, unless the kind says otherwise."""
     kind: str
     """Which of Myna's networks: ``bluesky``, ``mastodon``, ``x``."""
     settings: Mapping[str, Any]
@@ -68,6 +67,11 @@ class Connected:
     error_at: datetime | None = None
     sealed: bytes | None = field(default=None, repr=False)
     """The credentials, encrypted; None where there are none."""
+
+    @property
+    def network(self) -> str:
+        """The network that its posts carry: all instances of Mastodon are one, and so is X."""
+        return self.name if self.kind == "bluesky" else self.kind
 
     def secret(self, vault: Vault) -> Secret:
         """The credentials.

@@ -47,6 +47,14 @@ def waits_for_claim(conn: Connection, viewer: str, now: datetime) -> datetime | 
     ).scalar_one_or_none()
 
 
+def last_waited_for(conn: Connection, network: str, now: datetime) -> datetime | None:
+    """Until when the oldest code is waited for that may still come from a network."""
+    return conn.execute(
+        text("select min(expires_at) from claims where network = :network and expires_at >= :now"),
+        {"network": network, "now": now},
+    ).scalar_one()
+
+
 def prove_account(conn: Connection, code: str, network: str, author: str, now: datetime) -> bool:
     """An account has posted a code (its hash): it belongs to the viewer who was given the code;
     whether there is one. A code works once."""

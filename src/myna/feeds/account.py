@@ -87,6 +87,15 @@ class Noticed:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """Something that was said to the account alone."""
+
+    author: str
+    """Id of who said it."""
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """A post of the account's."""
 
@@ -118,6 +127,15 @@ class Account(Protocol):
     def noticed(self, after: str, since: datetime) -> tuple[Sequence[Noticed], str]:
         """Mentions behind a place, the oldest first, and the place behind them. "" gives those of
         the time from ``since`` on. Some may be told again.
+
+        Raises:
+            SourceError: they cannot be had now.
+        """
+        ...
+
+    def messages(self, since: datetime) -> Sequence[Message]:
+        """Direct messages since a time, where the account can get any. Some older ones may be among
+        them.
 
         Raises:
             SourceError: they cannot be had now.

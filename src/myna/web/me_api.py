@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
+from myna.db.connections import list_connections
 from myna.db.engine import Database
 from myna.db.members import (
     Membership,
@@ -68,12 +69,22 @@ class AccountView(BaseModel):
     receipts: int = Field(description="How often its posts were given to an answer.")
 
 
+class MessageTo(BaseModel):
+    """An account of Myna's that reads direct messages while a code is waited for."""
+
+    network: str
+    handle: str
+
+
 class MeView(BaseModel):
     """The viewer's accounts."""
 
     accounts: list[AccountView]
     waiting_until: datetime | None = Field(description="Until when a code is waited for.")
     networks: list[str] = Field(description="Networks on which an account can be proven.")
+    messages: list[MessageTo] = Field(
+        description="Accounts of Myna's that take a code in a direct message."
+    )
 
 
 class ClaimBody(BaseModel):
@@ -233,6 +244,11 @@ def _read_me(db: Database, viewer: str) -> MeView:
             accounts=[_account_view(conn, one) for one in list_memberships(conn, viewer)],
             waiting_until=waits_for_claim(conn, viewer, datetime.now(UTC)),
             networks=[network.name for network in list_networks(conn)],
+            messages=[
+                MessageTo(network=one.network, handle=str(handle))
+                for one in list_connections(conn)
+                if (handle := one.settings.get("messages"))
+            ],
         )
 
 

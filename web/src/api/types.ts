@@ -264,6 +264,8 @@ export interface Me {
   accounts: Account[];
   waiting_until: string | null;
   networks: string[];
+  /** Accounts of Myna's that take a code in a direct message. */
+  messages: { network: string; handle: string }[];
 }
 
 export interface Claim {

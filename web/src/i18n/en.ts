@@ -274,12 +274,15 @@ export const en = {
     proveHeading: "Prove that an account is yours",
     prove:
       "Get a code and post it from your account, in public. Myna reads it there and knows that it is you. You may delete the post afterwards. It works once, for an hour.",
-    never: "Never post a code that somebody else gave you: it would give them this page of yours.",
+    never:
+      "Never post or send a code that somebody else gave you: it would give them this page of yours.",
     network: "Network",
     getCode: "Get a code",
     anotherCode: "Get another code",
     another: "Another account",
     copyCode: "Copy the code",
+    orMessage: (handle: string) =>
+      `Or send it to @${handle} in a direct message, from that account.`,
     waiting: "Waiting for your post…",
     proven: (handle: string) => `The account ${handle} is yours.`,
     failed: "This could not be done.",

@@ -282,12 +282,13 @@ export const fr: Dictionary = {
     prove:
       "Demandez un code et publiez-le depuis votre compte, en public. Myna l’y lit et sait que c’est vous. Vous pourrez ensuite supprimer le message. Il sert une fois, pendant une heure.",
     never:
-      "Ne publiez jamais un code que quelqu’un d’autre vous a donné : il lui ouvrirait cette page.",
+      "Ne publiez ni n’envoyez jamais un code que quelqu’un d’autre vous a donné : il lui ouvrirait cette page.",
     network: "Réseau",
     getCode: "Demander un code",
     anotherCode: "Demander un autre code",
     another: "Un autre compte",
     copyCode: "Copier le code",
+    orMessage: (handle) => `Ou envoyez-le à @${handle} en message direct, depuis ce compte.`,
     waiting: "En attente de votre message…",
     proven: (handle) => `Le compte ${handle} est le vôtre.`,
     failed: "Cela n’a pas pu être fait.",

@@ -56,6 +56,14 @@ export function Proof({ me }: { me: Me }) {
         </Button>
       </div>
       {claim && <Code claim={claim} />}
+      {claim &&
+        me.messages
+          .filter((to) => to.network === claim.network)
+          .map((to) => (
+            <p key={to.handle} className="text-sm">
+              {t.me.orMessage(to.handle)}
+            </p>
+          ))}
       {me.waiting_until && (
         <p role="status" className="flex items-center gap-2.5 text-sm text-muted">
           <span className="pulse-dot size-2 rounded-full bg-amber" />

@@ -11,7 +11,8 @@ import regex
 
 from myna.db.connections import Connected, Secret
 from myna.errors import SourceError
-from myna.feeds.account import Limits, Link, Looked, Noticed, Said, Sent
+from myna.feeds.account import Limits, Link, Looked, Message, Noticed, Said, Sent
+from myna.feeds.bluesky.chat import DECLARATION, Chat
 from myna.feeds.bluesky.directory import Directory
 from myna.feeds.bluesky.records import POST, PROFILE, WITHHELD, self_labels
 from myna.feeds.bluesky.server import Refused, Server, Session
@@ -55,27 +56,30 @@ class BlueskyAccount:
         did: str,
         directory: Directory | None = None,
         appview: bool = True,
+        chat: str = "",
     ) -> None:
         """``password`` is asked for at the moment of a login. ``appview`` is False where the
-        account's server has none behind it: then nothing is known of blocks and notifications."""
+        account's server has none behind it: then nothing is known of blocks and notifications.
+        ``chat`` is the service of direct messages, where the account may read any."""
         self.author = did
         self.limits = Limits(SIZE, PARTS, measure, links=True)
         self._network = network
         self._server, self._handle, self._password = server, handle, password
         self._directory, self._appview = directory, appview
+        self._chat = Chat(lambda method, asked: self._ask(method, asked, of=chat)) if chat else None
         self._session: Session | None = None
         self._lock = threading.Lock()
 
     def is_marked(self) -> bool:
         """See ``Account.is_marked``: where the profile does not say that a program acts, it is
-        made to."""
+        made to; and where the account has not said whose messages it takes, it takes everybody's,
+        for members prove by one who they are."""
+        if self._chat and not self._own(DECLARATION):
+            said = {"$type": DECLARATION, "allowIncoming": "all"}
+            place = {"repo": self.author, "collection": DECLARATION, "rkey": "self"}
+            self._act("com.atproto.repo.putRecord", {**place, "record": said})
+        told = self._own(PROFILE)
         asked = {"repo": self.author, "collection": PROFILE, "rkey": "self"}
-        try:
-            told = self._server.get("com.atproto.repo.getRecord", asked)
-        except Refused as refused:
-            if refused.name not in _GONE:
-                raise
-            told = {}
         record: dict[str, Any] = dict(told.get("value") or {"$type": PROFILE})
         labels = self_labels(record)
         if BOT_LABEL in labels and record.get("description"):
@@ -88,6 +92,10 @@ class BlueskyAccount:
         body = {**asked, "record": record, "swapRecord": told.get("cid")}
         self._act("com.atproto.repo.putRecord", body)
         return True
+
+    def messages(self, since: datetime) -> Sequence[Message]:
+        """See ``Account.messages``."""
+        return list(self._chat.messages(since)) if self._chat else ()
 
     def noticed(self, after: str, since: datetime) -> tuple[Sequence[Noticed], str]:
         """See ``Account.noticed``; the place is the time of a notification, which is what the
@@ -214,6 +222,10 @@ class BlueskyAccount:
         body = {"repo": self.author, "collection": collection, "rkey": rkey}
         self._act("com.atproto.repo.deleteRecord", body)
 
+    def _own(self, collection: str) -> dict[str, Any]:
+        """The account's only record of a collection; nothing where it has none."""
+        return self._record(f"at://{self.author}/{collection}/self") or {}
+
     def _record(self, uri: str) -> dict[str, Any] | None:
         """A record as its author's server has it; None where it is no more."""
         did, collection, rkey = uri.removeprefix("at://").split("/")
@@ -264,8 +276,8 @@ class BlueskyAccount:
             closed=bool(closed) if viewer else None,
         )
 
-    def _ask(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        return self._with_token(lambda token: self._server.get(method, params, token=token))
+    def _ask(self, method: str, params: Mapping[str, Any], of: str = "") -> dict[str, Any]:
+        return self._with_token(lambda token: self._server.get(method, params, token=token, of=of))
 
     def _act(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
         return self._with_token(lambda token: self._server.post(method, body, token=token))
@@ -304,6 +316,7 @@ def open_account(connection: Connected, secret: Secret) -> BlueskyAccount | None
         did=settings["did"],
         directory=Directory(settings["plc"]) if settings["plc"] else None,
         appview=bool(settings["appview"]),
+        chat=settings.get("chat", "") if settings.get("messages") else "",
     )
 
 

@@ -18,12 +18,13 @@ from myna.db.networks import Network as KnownNetwork
 from myna.db.posts import Applied
 from myna.errors import InvalidRequest, NotFound, SourceError
 from myna.feeds.bluesky.accounts import Accounts
+from myna.feeds.bluesky.chat import SERVICE as CHAT
 from myna.feeds.bluesky.consents import Consents
 from myna.feeds.bluesky.directory import Directory, resolve
 from myna.feeds.bluesky.place import Target, targets_of, time_of
 from myna.feeds.bluesky.records import is_did
 from myna.feeds.bluesky.repository import backfill
-from myna.feeds.bluesky.server import Server
+from myna.feeds.bluesky.server import Refused, Server, Session
 from myna.feeds.bluesky.stream import OPEN_SECONDS, Side, Stream
 from myna.feeds.ingest import run_live
 from myna.feeds.line import check_network
@@ -68,6 +69,12 @@ class Bluesky:
             needs="handle",
         ),
         Question(
+            "chat",
+            "Service of direct messages, by which members prove who they are; - for none",
+            default=CHAT,
+            needs="handle",
+        ),
+        Question(
             "labels", "Labeller whose labels on accounts are followed; - for none", default=LABELS
         ),
         Question("appview", "AppView that tells handles and names; - for none", default=APPVIEW),
@@ -103,6 +110,14 @@ class Bluesky:
             )
             settings |= {"service": service, "handle": session.handle, "did": session.did}
             summary += f"; logged in as @{session.handle}"
+            if (chat := answers["chat"]) != "-":
+                reads = _reads_messages(Server(service), session, chat)
+                settings |= {"chat": chat, "messages": session.handle if reads else ""}
+                if not reads:
+                    summary += (
+                        "; its direct messages cannot be read, which is fine: members can prove "
+                        "who they are by a post (an app password may be made to allow them)"
+                    )
         known = KnownNetwork(name, self.title, home_url="https://bsky.app")
         return Checked(name, settings, secret, known, summary)
 
@@ -205,6 +220,19 @@ def _reach(targets: Sequence[Target]) -> Target:
     raise SourceError(
         f"{targets[0].host} does not stream (status {status}). Name another one with --stream."
     )
+
+
+def _reads_messages(server: Server, session: Session, chat: str) -> bool:
+    """Whether the account's direct messages can be read.
+
+    Raises:
+        SourceError: the server is away.
+    """
+    try:
+        server.get("chat.bsky.convo.listConvos", {"limit": 1}, token=session.access, of=chat)
+    except Refused:
+        return False
+    return True
 
 
 def _address(value: str, name: str) -> str:

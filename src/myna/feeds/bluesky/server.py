@@ -51,14 +51,20 @@ class Server:
         )
 
     def get(
-        self, method: str, params: Mapping[str, Any] | None = None, *, token: str | None = None
+        self,
+        method: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        token: str | None = None,
+        of: str = "",
     ) -> dict[str, Any]:
-        """Ask ``method`` (an NSID).
+        """Ask ``method`` (an NSID); ``of`` is another service that this server should ask instead
+        (``did:web:host#service``).
 
         Raises:
             Refused: the server does not do it. SourceError: it is away or answers nonsense.
         """
-        return self._json("GET", f"/xrpc/{method}", method, params=params, token=token)
+        return self._json("GET", f"/xrpc/{method}", method, params=params, token=token, of=of)
 
     def post(
         self, method: str, body: Mapping[str, Any] | None = None, *, token: str | None = None
@@ -148,8 +154,11 @@ class Server:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         token: str | None = None,
+        of: str = "",
     ) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if of:
+            headers["atproto-proxy"] = of
         try:
             answer = self._client.request(
                 verb, self.base + path, params=params, json=body, headers=headers

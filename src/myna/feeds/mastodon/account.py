@@ -10,7 +10,7 @@ import regex
 
 from myna.db.connections import Connected, Secret
 from myna.errors import SourceError
-from myna.feeds.account import Limits, Link, Looked, Noticed, Said, Sent
+from myna.feeds.account import Limits, Link, Looked, Message, Noticed, Said, Sent
 from myna.feeds.mastodon.network import NETWORK
 from myna.feeds.mastodon.server import Refused, Server
 from myna.feeds.mastodon.status import (
@@ -65,6 +65,23 @@ class MastodonAccount:
         place = max([*places, after], key=lambda id: (len(id), id)) or "0"
         new = told if after else [one for one in told if _is_since(one, since)]
         return [one for one in map(self._noticed, reversed(new)) if one], place
+
+    def messages(self, since: datetime) -> Sequence[Message]:
+        """See ``Account.messages``: mentions that only the named can read."""
+        told = [one for one in self._notifications_since(since) if _is_since(one, since)]
+        statuses = [_object(one.get("status")) for one in told]
+        return [
+            message
+            for one in statuses
+            if one.get("visibility") == "direct" and (message := self._message(one))
+        ]
+
+    def _message(self, status: Mapping[str, Any]) -> Message | None:
+        try:
+            post = post_of(status, NETWORK, self._host, None)
+        except BadStatus:
+            return None
+        return Message(post.author.id, post.text)
 
     def _notifications(self, **where: str) -> list[Mapping[str, Any]]:
         """Mentions, the newest first: the oldest behind ``min_id``, the newest before ``max_id``."""

@@ -87,6 +87,7 @@ class Mastodon:
             "timelines": words_of(timelines),
             "hours": hours,
             "handle": handle,
+            "messages": handle,
             "account": str(account.get("id")),
             "characters": _characters(configuration),
         }

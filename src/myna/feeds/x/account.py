@@ -13,7 +13,7 @@ import regex
 
 from myna.db.connections import Connected, Secret
 from myna.errors import InvalidRequest, SourceError
-from myna.feeds.account import Limits, Link, Looked, Noticed, Said, Sent
+from myna.feeds.account import Limits, Link, Looked, Message, Noticed, Said, Sent
 from myna.feeds.x.network import NETWORK, server_of
 from myna.feeds.x.post import ASKED, BadPost, Given, events_of, id_at, is_id, uri_of
 from myna.feeds.x.server import Refused, Server
@@ -64,6 +64,11 @@ class XAccount:
         return [
             Noticed(one["id"], uri_of(one["id"]), str(one.get("author_id"))) for one in posts
         ], place
+
+    def messages(self, since: datetime) -> Sequence[Message]:
+        """See ``Account.messages``: they want a permission that Myna does not ask for."""
+        del since
+        return ()
 
     def look(self, id: str) -> Looked | None:
         """See ``Account.look``."""

@@ -1,6 +1,7 @@
-"""Proving that an account is one's own: its owner posts a code, and the live feed sees it.
+"""Proving that an account is one's own: its owner posts a code, and the live feed sees it; or sends it
+to Myna's account in a direct message, which the bot looks for while a code is waited for.
 
-That works on every network whose posts are read. The code says what it is for, so that nobody posts
+A post works on every network whose posts are read. The code says what it is for, so that nobody posts
 somebody else's without knowing; it works once, for an hour, on one network. Whoever copies it from
 the post comes too late.
 """
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from myna.db.members import prove_account, save_claim
+from myna.db.members import last_waited_for, prove_account, save_claim
 from myna.post import Event, Kind
 
 LIFETIME = timedelta(hours=1)
@@ -56,6 +57,24 @@ def take_proofs(conn: Connection, events: Iterable[Event], *, now: datetime) -> 
             author = event.post.author.id
             proven += prove_account(conn, _digest(code), event.network, author, now)
     return proven
+
+
+def waited_for_since(conn: Connection, network: str, now: datetime) -> datetime | None:
+    """Since when a code from a network has been waited for; None where none is."""
+    until = last_waited_for(conn, network, now)
+    return until - LIFETIME if until else None
+
+
+def take_words(
+    conn: Connection, network: str, said: Iterable[tuple[str, str]], *, now: datetime
+) -> int:
+    """Look for codes in what was said to Myna alone, as pairs of author and text; how many accounts
+    were proven."""
+    return sum(
+        prove_account(conn, _digest(code), network, author, now)
+        for author, words in said
+        for code in codes_in(words)
+    )
 
 
 def _digest(code: str) -> str:
