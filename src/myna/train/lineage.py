@@ -1,0 +1,170 @@
+"""What a run's folder tells of the model in it: what it read, under whose consent, how it went.
+
+Sources are told with their licences, authors as a number alone, folders not at all: a model card is
+published, and where somebody keeps a corpus is nobody's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from myna.errors import MynaError
+from myna.train.shards import Index, open_rows, read_index
+from myna.train.spans import Span, read_spans
+
+SEEN = "seen.jsonl"
+PROGRESS = "progress.jsonl"
+LAST_STEPS = 20
+"""Whose mean loss is told: a single step's says little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A network or a file that a corpus is made of; a file's name has its licence behind it."""
+
+    name: str
+    documents: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A corpus that a run read."""
+
+    fingerprint: str
+    steps: tuple[int, int]
+    """First, and behind the last."""
+    tokens_read: int
+    tokens: int = 0
+    authors: int = 0
+    sources: tuple[Source, ...] = ()
+    consent: int = 0
+    """The latest version of all consents at which a post of it was taken; 0: there are only files."""
+    forgotten: int = 0
+    """Authors who were taken out of it again."""
+    there: bool = True
+    """Whether it still is where the run read it, or its rows are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """All that is known."""
+
+    settings: dict[str, Any]
+    """``run.json`` without its folders."""
+    corpora: tuple[Corpus, ...]
+    step: int
+    loss: float | None
+    """Nats a token, the mean of the last steps."""
+
+    @property
+    def tokens(self) -> int:
+        """Read in all."""
+        return sum(corpus.tokens_read for corpus in self.corpora)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the export's own record."""
+        return asdict(self)
+
+
+def read_lineage(folder: Path, step: int | None = None) -> Lineage | None:
+    """Of a run (up to one of its steps), or of an export, which hands on what it was made of."""
+    exported = folder / "export.json"
+    if exported.is_file():
+        told = json.loads(exported.read_text()).get("lineage")
+        return _from_json(told) if told else None
+    if not (folder / "run.json").is_file():
+        return None
+    progress = [one for one in _lines(folder / PROGRESS) if step is None or one["step"] <= step]
+    losses = [float(one["loss"]) for one in progress if not one.get("rolled_back")][-LAST_STEPS:]
+    reached = max((int(one["step"]) for one in progress), default=0)
+    spans = [one for one in read_spans(folder / SEEN) if step is None or one.start < step]
+    return Lineage(
+        _settings(json.loads((folder / "run.json").read_text())),
+        tuple(_corpora(spans)),
+        reached if step is None else step,
+        float(np.mean(losses)) if losses else None,
+    )
+
+
+def _settings(told: dict[str, Any]) -> dict[str, Any]:
+    """Numbers and short words; nothing that looks like a place."""
+    return {
+        name: value
+        for name, value in told.items()
+        if isinstance(value, int | float) or (isinstance(value, str) and "/" not in value)
+    }
+
+
+def _corpora(spans: Iterable[Span]) -> Iterable[Corpus]:
+    grouped: dict[str, list[Span]] = {}
+    for span in spans:
+        grouped.setdefault(span.fingerprint, []).append(span)
+    for fingerprint, ones in grouped.items():
+        steps = (min(one.start for one in ones), max(one.stop for one in ones))
+        read = sum((one.stop - one.start) * one.rows * one.sequence for one in ones)
+        yield _corpus(Path(ones[0].corpus), fingerprint, steps, read)
+
+
+def _corpus(folder: Path, fingerprint: str, steps: tuple[int, int], read: int) -> Corpus:
+    try:
+        index = read_index(folder)
+        forgotten = len(index.forgotten)
+        if index.fingerprint != fingerprint:
+            index = read_index(folder / "earlier" / fingerprint)
+        sources, authors, consent = _counted(folder, index)
+    except (MynaError, OSError):
+        return Corpus(fingerprint, steps, read, there=False)
+    return Corpus(
+        fingerprint, steps, read, index.tokens, authors, sources, consent, forgotten=forgotten
+    )
+
+
+def _counted(folder: Path, index: Index) -> tuple[tuple[Source, ...], int, int]:
+    documents = np.zeros(len(index.sources), np.int64)
+    tokens = np.zeros(len(index.sources), np.int64)
+    authors, consent = np.empty(0, np.uint64), 0
+    for shard in index.shards:
+        rows = open_rows(folder, shard)
+        whole = rows[rows["length"] > 0]
+        documents += np.bincount(whole["source"], minlength=len(documents))
+        tokens += np.bincount(whole["source"], whole["length"], len(tokens)).astype(np.int64)
+        authors = np.union1d(authors, rows["author"])
+        consent = max(consent, int(rows["consent"].max(initial=0)))
+    found = tuple(
+        Source(name, int(documents[number]), int(tokens[number]))
+        for number, name in enumerate(index.sources)
+        if documents[number]
+    )
+    return found, int((authors != 0).sum()), consent
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    """JSON lines; a last one that a crash cut short is left out."""
+    made: list[dict[str, Any]] = []
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        try:
+            made.append(json.loads(line))
+        except ValueError:
+            continue
+    return made
+
+
+def _from_json(told: dict[str, Any]) -> Lineage:
+    corpora = tuple(
+        Corpus(
+            **one
+            | {
+                "steps": tuple(one["steps"]),
+                "sources": tuple(Source(**source) for source in one["sources"]),
+            }
+        )
+        for one in told["corpora"]
+    )
+    return Lineage(told["settings"], corpora, told["step"], told["loss"])
