@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,17 +12,23 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as arrow
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pyarrow import parquet
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tokenizers import Tokenizer
 from typer.testing import CliRunner
 
 from myna.cli import build_app
+from myna.cli.reading import Shown
 from myna.db.engine import Database
 from myna.db.posts import apply_events
 from myna.errors import Conflict, InvalidRequest, NotFound
 from myna.post import Author, Event, Kind, Post, Use
 from myna.safety.consent.ledger import choose
+from myna.train import clean
 from myna.train import corpus as corpus_room
+from myna.train import files as files_room
 from myna.train.benchmarks import Benchmarks
 from myna.train.clean import luhn, reject, scrub
 from myna.train.copies import Copies
@@ -36,6 +43,12 @@ from myna.train.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOPICS = ["kernel", "printer", "router", "garden", "bicycle", "museum", "harbour", "violin"]
+
+
+PIECES = ["word", "+49", "030", "(030)", " ", "-", ".", "/", "555", "1234", "4111", "1111", "::", ":",
+          "ab:cd", "sk-", "ghp_", "password", "is ", "=", "token", "secret key", "@", "a.b", "192", "168",
+          "8.8.8.8", "\u0661\u0662", "ſ", "AKIA", "ABCDEFGHIJ012345", "eyJabcdefgh", "aaaaaaaaaa",
+          "2606:2800", "é", "hunter2abc", "[", "]"]  # fmt: skip
 
 
 def sentence(number: int) -> str:
@@ -85,6 +98,24 @@ def tok(tmp_path: Path) -> Path:
 )
 def test_personal_data_is_taken_out(text: str, clean: str) -> None:
     assert scrub(text) == clean
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+@example("xis =wordſis ABCDEFGHIJ012345168hunter2abc.b::")
+def test_the_looks_that_cost_nothing_change_nothing(text: str) -> None:
+    every = text
+    if len(text) > 16:
+        every = clean._TOLD.sub(r"\1\2[key]", clean._KEY.sub("[key]", every))
+        every = clean._LONG.sub(clean._if_key, every) if len(text) >= 32 else every
+    every = clean._MENTION.sub("@user", clean._EMAIL.sub("[email]", every))
+    if clean._DIGIT.search(every):
+        every = clean._IP4.sub(clean._if_address, clean._CARD.sub(clean._if_card, every))
+        if every.count(":") > 1:
+            every = clean._IP6.sub(clean._if_address, every)
+        every = clean._PHONE.sub(clean._if_phone, every)
+    assert scrub(text) == every
+    assert (reject(text) == "repetition") <= clean._repeats(text)
+    assert not clean._RUN.search(text) or clean._repeats(text)
 
 
 def test_luhn() -> None:
@@ -326,6 +357,32 @@ def test_the_commands(tmp_path: Path) -> None:
     assert isinstance(told.exception, InvalidRequest)
     with pytest.raises(InvalidRequest, match="no token"):
         Reader(Path(made), sequence=8, rows=1)
+
+
+def test_progress_is_told_with_the_time_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Shown, "EVERY_S", 0.0)
+    monkeypatch.setattr(files_room, "TOLD_LINES", 10)
+    path = rows_file(tmp_path / "p.jsonl", [{"text": sentence(n)} for n in range(500)])
+    with Shown(tmp_path / "to", [path]) as show:
+        read = read_file(path, "CC0", show.hears(0))
+        for number, _ in enumerate(read, 1):
+            if number % 100 == 0:
+                show(Tally(number, number, number, Counter({"too short": 3})), 0)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert lines[1].startswith("200 posts (") and lines[1].endswith(" s left")
+    told = [json.loads(line) for line in (tmp_path / "to" / "progress.jsonl").open()]
+    assert [one["step"] for one in told] == [100, 200, 300, 400, 500]
+    assert told[-1]["left_out/too short"] == 3
+    board = EventAccumulator(str(tmp_path / "to" / "tensorboard")).Reload()
+    assert [one.step for one in board.Scalars("documents")] == [100, 200, 300, 400, 500]
+    table = tmp_path / "p.parquet"
+    parquet.write_table(arrow.table({"text": [sentence(n) for n in range(9)]}), table)
+    heard: list[int] = []
+    assert len(list(read_file(table, "CC0", heard.append))) == 9
+    assert heard == [table.stat().st_size]
 
 
 def test_another_tokenizer_is_another_corpus(tmp_path: Path, tok: Path) -> None:

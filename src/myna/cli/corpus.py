@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from myna.cli.reading import Shown, ended
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from myna.db.engine import Database
-    from myna.train.corpus import Filters, Sources, Tally
+    from myna.train.corpus import Filters, Sources
 
 Files = Annotated[
     list[Path] | None,
@@ -67,21 +68,21 @@ def corpus(
     """
     from myna.train.make import forget_withdrawn, make_corpus
 
-    show = _Shown()
-    with _Store(not files) as db:
-        sources = _sources(files or [], licence, db)
+    wanted = _count(size)
+    with _Store(not files) as db, Shown(to, files or [], wanted) as show:
+        sources = _sources(files or [], licence, db, show)
         index, tally = make_corpus(
             to,
             sources,
             _filters(languages, against or []),
             tokenizer,
             workers=workers,
-            size=_count(size),
+            size=wanted,
             held_out=held_out,
             told=show,
         )
         gone = forget_withdrawn(db, to, index) if db is not None else 0
-    show.end(tally)
+    print(ended(tally))
     print(f"{to}: {index.tokens:,} tokens in {len(index.shards)} shards, {index.fingerprint}.")
     if gone:
         print(f"{gone:,} documents went again: their authors said no meanwhile.")
@@ -113,11 +114,11 @@ def tokenizer(
     from myna.train.tokenizer import save_tokenizer, train_tokenizer
 
     tally, held = Tally(), list[str]()
-    show, most, number = _Shown(), _count(characters), 0
+    most, number = _count(characters), 0
 
-    def texts(db: Database | None) -> Iterator[str]:
+    def texts(db: Database | None, show: Shown) -> Iterator[str]:
         nonlocal number
-        sources = _sources(files or [], licence, db)
+        sources = _sources(files or [], licence, db, show)
         for kept in clean_all(sources, _filters(languages, []), workers=workers, tally=tally):
             show(tally, 0)
             for text in kept.texts:
@@ -129,9 +130,9 @@ def tokenizer(
             if tally.characters >= most:
                 return
 
-    with _Store(not files) as db:
-        made = train_tokenizer(texts(db), size)
-    show.end(tally)
+    with _Store(not files) as db, Shown(to, files or []) as show:
+        made = train_tokenizer(texts(db, show), size)
+    print(ended(tally))
     if not tally.documents:
         raise InvalidRequest("No text may be learnt from. Files need --licence, posts a consent.")
     save_tokenizer(made, to)
@@ -207,7 +208,7 @@ class _Store:
             self._db.dispose()
 
 
-def _sources(files: list[Path], licence: str, db: Database | None) -> Sources:
+def _sources(files: list[Path], licence: str, db: Database | None, show: Shown) -> Sources:
     from functools import partial
 
     from myna.errors import InvalidRequest
@@ -217,7 +218,11 @@ def _sources(files: list[Path], licence: str, db: Database | None) -> Sources:
         if not path.is_file():
             raise InvalidRequest(f"{path} is not there.")
     stores = [partial(read_store, db)] if db is not None else []
-    return [*stores, *(partial(read_file, path, licence) for path in files)]
+    told = [show.hears(number) for number in range(len(files))]
+    read = [
+        partial(read_file, path, licence, hears) for path, hears in zip(files, told, strict=True)
+    ]
+    return [*stores, *read]
 
 
 def _filters(languages: str, against: list[Path]) -> Filters:
@@ -232,35 +237,6 @@ def _count(told: str) -> int:
     from myna.train.plan.shape import count_of
 
     return 0 if told.strip() in {"", "0"} else int(count_of(told, "--size"))
-
-
-class _Shown:
-    """A line about each few seconds' work, on stderr."""
-
-    EVERY_S = 5.0
-
-    def __init__(self) -> None:
-        self._begun = self._shown = time.monotonic()
-
-    def __call__(self, tally: Tally, tokens: int) -> None:
-        now = time.monotonic()
-        if now - self._shown >= self.EVERY_S:
-            self._shown = now
-            rate = tally.posts / (now - self._begun)
-            typer.echo(
-                f"{tally.posts:,} posts ({rate:,.0f}/s), {tally.documents:,} documents"
-                + (f", {tokens:,} tokens" if tokens else ""),
-                err=True,
-            )
-
-    def end(self, tally: Tally) -> None:
-        """What became of all posts."""
-        rejected = ", ".join(
-            f"{why} {count:,}" for why, count in tally.rejected.most_common() if count
-        )
-        print(
-            f"{tally.posts:,} posts, {tally.documents:,} documents. Left out: {rejected or 'none'}."
-        )
 
 
 def _compare(paths: dict[str, Path], texts: list[str]) -> None:
