@@ -64,6 +64,7 @@ def test_an_account_is_proven_by_a_post(live: Live, client: httpx2.Client) -> No
         "waiting_until": None,
         "networks": ["irc"],
         "messages": [],
+        "sign_in": [],
     }
     claimed = client.post("/api/me/claims", json={"network": "irc"})
     assert claimed.status_code == 201

@@ -249,7 +249,7 @@ const routes = [
   [
     "GET",
     /^\/api\/me$/,
-    () => ({ accounts: [], waiting_until: null, networks: [NETWORK], messages: [] }),
+    () => ({ accounts: [], waiting_until: null, networks: [NETWORK], messages: [], sign_in: [] }),
   ],
   [
     "GET",

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Identity,
     Index,
+    LargeBinary,
     SmallInteger,
     Table,
     Text,
@@ -157,6 +158,18 @@ members = Table(
     Column("proven_at", Instant, nullable=False),
     comment="viewers who have proven that an account is theirs",
 )
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("state", Text, primary_key=True, comment="SHA-256 of what comes back with the browser"),
+    Column("viewer", Text, nullable=False, comment="SHA-256 of the viewer's cookie"),
+    Column("network", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False, comment="what the login's end needs, encrypted"),
+    Column("expires_at", Instant, nullable=False),
+    comment="logins with a network that have been begun",
+)
+Index("ix_sign_ins_viewer", sign_ins.c.viewer)
 
 receipts = Table(
     "receipts",

@@ -67,13 +67,18 @@ def prove_account(conn: Connection, code: str, network: str, author: str, now: d
     ).scalar_one_or_none()
     if viewer is None:
         return False
+    add_membership(conn, viewer, network, author, now)
+    return True
+
+
+def add_membership(conn: Connection, viewer: str, network: str, author: str, now: datetime) -> None:
+    """An account is the viewer's, as was proven."""
     conn.execute(
         text(
             "insert into members values (:viewer, :network, :author, :now) on conflict do nothing"
         ),
         {"viewer": viewer, "network": network, "author": author, "now": now},
     )
-    return True
 
 
 def list_memberships(conn: Connection, viewer: str) -> list[Membership]:

@@ -20,6 +20,7 @@ from myna.web import (
     metrics,
     openai_api,
     search_api,
+    signin_api,
     tell_api,
     trends_api,
 )
@@ -62,7 +63,17 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.add_middleware(Rest, folder=settings.index_dir)
     app.add_middleware(Guard, settings=settings)
     add_error_handlers(app)
-    for room in (info_api, chat_api, tell_api, me_api, search_api, trends_api, openai_api, metrics):
+    for room in (
+        info_api,
+        chat_api,
+        tell_api,
+        me_api,
+        signin_api,
+        search_api,
+        trends_api,
+        openai_api,
+        metrics,
+    ):
         app.include_router(room.router)
     add_pages(app)
     _show_page_for_unknown_addresses(app)

@@ -20,6 +20,7 @@ from myna.errors import (
     ModelNotReady,
     MynaError,
     NotFound,
+    SourceError,
     StorageError,
 )
 
@@ -31,6 +32,7 @@ STATUS: dict[type[MynaError], int] = {
     Busy: 429,
     ModelNotReady: 503,
     ModelError: 502,
+    SourceError: 502,
     DatabaseError: 503,
     StorageError: 503,
     ConfigurationError: 503,

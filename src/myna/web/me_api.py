@@ -25,6 +25,7 @@ from myna.db.members import (
 from myna.db.networks import list_networks
 from myna.db.receipts import Receipt, count_receipts, list_receipts
 from myna.errors import NotFound
+from myna.feeds.signin import offers_sign_in
 from myna.post import Use
 from myna.safety.consent.claims import claim
 from myna.safety.consent.decision import By, Word
@@ -85,6 +86,7 @@ class MeView(BaseModel):
     messages: list[MessageTo] = Field(
         description="Accounts of Myna's that take a code in a direct message."
     )
+    sign_in: list[str] = Field(description="Networks with which one can sign in.")
 
 
 class ClaimBody(BaseModel):
@@ -240,15 +242,17 @@ def _within(db: Database, work: Callable[[Connection], T]) -> T:
 
 def _read_me(db: Database, viewer: str) -> MeView:
     with db.begin() as conn:
+        connections = list_connections(conn)
         return MeView(
             accounts=[_account_view(conn, one) for one in list_memberships(conn, viewer)],
             waiting_until=waits_for_claim(conn, viewer, datetime.now(UTC)),
             networks=[network.name for network in list_networks(conn)],
             messages=[
                 MessageTo(network=one.network, handle=str(handle))
-                for one in list_connections(conn)
+                for one in connections
                 if (handle := one.settings.get("messages"))
             ],
+            sign_in=sorted({one.network for one in connections if offers_sign_in(one)}),
         )
 
 

@@ -148,6 +148,8 @@ export const api = {
 
   me: (signal?: AbortSignal) => call<Me>("GET", "/api/me", undefined, signal),
   claim: (network: string) => call<Claim>("POST", "/api/me/claims", { network }),
+  signIn: (network: string, account: string) =>
+    call<{ address: string }>("POST", "/api/me/sign-ins", { network, account }),
   leave: (account: Account) =>
     call<void>("DELETE", `/api/me/accounts?${new URLSearchParams(whose(account))}`),
   say: (account: Account, use: UseName, choice: Word | null) =>

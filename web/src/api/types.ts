@@ -266,6 +266,8 @@ export interface Me {
   networks: string[];
   /** Accounts of Myna's that take a code in a direct message. */
   messages: { network: string; handle: string }[];
+  /** Networks with which one can sign in. */
+  sign_in: string[];
 }
 
 export interface Claim {

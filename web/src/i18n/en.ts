@@ -283,6 +283,13 @@ export const en = {
     copyCode: "Copy the code",
     orMessage: (handle: string) =>
       `Or send it to @${handle} in a direct message, from that account.`,
+    signInHeading: "Or sign in with it",
+    signInText:
+      "You sign in at your network, and come back. Myna learns which account is yours and nothing else, and keeps no key to it.",
+    signInLabel: "Your account, as name.example or @name@instance.example",
+    signIn: "Sign in",
+    signedIn: "You have signed in: the account is yours.",
+    notSignedIn: "Nobody was signed in. Try again, in this browser.",
     waiting: "Waiting for your post…",
     proven: (handle: string) => `The account ${handle} is yours.`,
     failed: "This could not be done.",

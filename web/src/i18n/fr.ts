@@ -289,6 +289,13 @@ export const fr: Dictionary = {
     another: "Un autre compte",
     copyCode: "Copier le code",
     orMessage: (handle) => `Ou envoyez-le à @${handle} en message direct, depuis ce compte.`,
+    signInHeading: "Ou connectez-vous avec lui",
+    signInText:
+      "Vous vous connectez auprès de votre réseau, puis revenez. Myna apprend quel compte est le vôtre, rien d’autre, et n’en garde aucune clé.",
+    signInLabel: "Votre compte, comme nom.example ou @nom@instance.example",
+    signIn: "Se connecter",
+    signedIn: "Vous vous êtes connecté : le compte est le vôtre.",
+    notSignedIn: "Personne ne s’est connecté. Réessayez, dans ce navigateur.",
     waiting: "En attente de votre message…",
     proven: (handle) => `Le compte ${handle} est le vôtre.`,
     failed: "Cela n’a pas pu être fait.",

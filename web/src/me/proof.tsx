@@ -1,4 +1,4 @@
-/** Proving that an account is one's own: a code, to be posted from it. */
+/** Proving that an account is one's own: a code, to be posted from it or sent, or a login. */
 
 import { useEffect, useRef, useState } from "react";
 import { api } from "../api/client.ts";
@@ -7,6 +7,7 @@ import type { Claim, Me } from "../api/types.ts";
 import { useText } from "../i18n/language.tsx";
 import { Button, IconButton } from "../ui/button.tsx";
 import { toast } from "../ui/toast.tsx";
+import { SignIn } from "./sign_in.tsx";
 
 export function Proof({ me }: { me: Me }) {
   const t = useText();
@@ -64,6 +65,7 @@ export function Proof({ me }: { me: Me }) {
               {t.me.orMessage(to.handle)}
             </p>
           ))}
+      {me.sign_in.includes(network) && <SignIn network={network} />}
       {me.waiting_until && (
         <p role="status" className="flex items-center gap-2.5 text-sm text-muted">
           <span className="pulse-dot size-2 rounded-full bg-amber" />

@@ -4,6 +4,7 @@ import { useConfig, useMe } from "../api/queries.ts";
 import { useText } from "../i18n/language.tsx";
 import { AccountPart } from "../me/account.tsx";
 import { Proof } from "../me/proof.tsx";
+import { useReturn } from "../me/sign_in.tsx";
 import { useTitle } from "../router.tsx";
 import { Failure } from "./failure.tsx";
 import { Page, Skeleton } from "./page.tsx";
@@ -13,6 +14,7 @@ export function MePage() {
   const me = useMe();
   const refused = useConfig().data?.refused_by_default;
   useTitle(t.app.title(t.me.title));
+  useReturn();
   if (me.isError && !me.data) {
     return <Failure text={t.failure.unreachable} onRetry={() => void me.refetch()} />;
   }

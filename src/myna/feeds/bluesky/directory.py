@@ -6,8 +6,6 @@ with TLS, unless the directory itself is a private one, as in a network of one's
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -16,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from myna.feeds.bluesky.records import is_did
 from myna.feeds.bluesky.server import Refused, Server
+from myna.feeds.public import is_public
 
 HOST_KEPT_SECONDS = 60.0
 """How long it is believed where an account lives: it moves once in years."""
@@ -48,6 +47,10 @@ class Directory:
                 return None
             raise
 
+    def may_ask(self, address: str) -> bool:
+        """Whether a server that an account, or its server, names may be asked."""
+        return self._is_private or is_public(address)
+
     def host_of(self, did: str) -> Server | None:
         """The server that keeps the account's repository; None where it cannot be asked. What was
         told is believed for a minute, so that a few questions to one server are one connection.
@@ -61,7 +64,7 @@ class Directory:
             return server
         document = self.document(did)
         address = _service(document) if document else None
-        if address is None or not (self._is_private or _is_public(address)):
+        if address is None or not self.may_ask(address):
             return None
         with self._lock:
             known = next((one for one, _ in self._hosts.values() if one.base == address), None)
@@ -106,15 +109,3 @@ def _service(document: Mapping[str, Any]) -> str | None:
             if parts and parts.scheme in {"https", "http"} and parts.hostname:
                 return f"{parts.scheme}://{parts.netloc}"
     return None
-
-
-def _is_public(address: str) -> bool:
-    """Whether it is an https address whose name leads to public addresses alone."""
-    parts = urlsplit(address)
-    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
-        return False
-    try:
-        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return bool(found) and all(ipaddress.ip_address(one[4][0]).is_global for one in found)
