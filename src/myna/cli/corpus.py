@@ -69,8 +69,8 @@ def corpus(
     from myna.train.make import forget_withdrawn, make_corpus
 
     wanted = _count(size)
-    with _Store(not files) as db, Shown(to, files or [], wanted) as show:
-        sources = _sources(files or [], licence, db, show)
+    with Store(not files) as db, Shown(to, files or [], wanted) as show:
+        sources = sources_of(files or [], licence, db, show)
         index, tally = make_corpus(
             to,
             sources,
@@ -118,7 +118,7 @@ def tokenizer(
 
     def texts(db: Database | None, show: Shown) -> Iterator[str]:
         nonlocal number
-        sources = _sources(files or [], licence, db, show)
+        sources = sources_of(files or [], licence, db, show)
         for kept in clean_all(sources, _filters(languages, []), workers=workers, tally=tally):
             show(tally, 0)
             for text in kept.texts:
@@ -130,7 +130,7 @@ def tokenizer(
             if tally.characters >= most:
                 return
 
-    with _Store(not files) as db, Shown(to, files or []) as show:
+    with Store(not files) as db, Shown(to, files or []) as show:
         made = train_tokenizer(texts(db, show), size)
     print(ended(tally))
     if not tally.documents:
@@ -185,7 +185,7 @@ def forget(
         )
 
 
-class _Store:
+class Store:
     """The store for as long as the block lasts, where it is asked for."""
 
     def __init__(self, wanted: bool) -> None:
@@ -208,7 +208,8 @@ class _Store:
             self._db.dispose()
 
 
-def _sources(files: list[Path], licence: str, db: Database | None, show: Shown) -> Sources:
+def sources_of(files: list[Path], licence: str, db: Database | None, show: Shown) -> Sources:
+    """What is read, in this order: the store where it is open, then the files."""
     from functools import partial
 
     from myna.errors import InvalidRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from myna.cli import corpus, pretrain
+from myna.cli import corpus, grounded, posttrain, pretrain
 
 train = typer.Typer(
     help="Train the network's own model (needs the extra: pip install 'myna[train]').",
@@ -12,7 +12,9 @@ train = typer.Typer(
     rich_markup_mode=None,
 )
 corpus.register(train)
+grounded.register(train)
 pretrain.register(train)
+posttrain.register(train)
 
 
 def register(app: typer.Typer) -> None:

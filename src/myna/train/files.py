@@ -41,6 +41,8 @@ class Piece(NamedTuple):
     """Version of all consents at which it was taken; 0 for a file."""
     source: str
     """Empty: it may not be learnt from, since no licence is told."""
+    parent: str = ""
+    """Key of the post that it replies to; empty where it replies to none."""
 
 
 class Cursor(NamedTuple):
@@ -66,6 +68,7 @@ def read_store(db: Database) -> Iterator[tuple[int, Piece]]:
                     post.lang,
                     batch.version,
                     f"store:{post.network}",
+                    post.reply_to or "",
                 ),
             )
 
@@ -104,6 +107,7 @@ def read_file(
                 str(lang) if lang else None,
                 0,
                 "" if _refused(row.get("consent")) else source,
+                str(row.get("reply_to") or ""),
             ),
         )
 

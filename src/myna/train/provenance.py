@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from myna.errors import NotFound, StorageError
+from myna.train.examples import Examples
 from myna.train.heldout import HELD_OUT
 from myna.train.shards import (
     INDEX,
@@ -81,7 +82,11 @@ def _count(span: Span, authors: np.ndarray) -> int:
     index = read_index(folder)
     if index.fingerprint != span.fingerprint:
         index = _kept_index(folder, span.fingerprint)
-    reader = Reader(folder, sequence=span.sequence, rows=span.rows, seed=span.seed, index=index)
+    reader = (
+        Reader(folder, sequence=span.sequence, rows=span.rows, seed=span.seed, index=index)
+        if span.sequence
+        else Examples(folder, rows=span.rows, seed=span.seed, index=index)
+    )
     found: dict[str, set[int]] = {}
     for read in reader.seen(span.start, span.stop):
         touched = documents_of(open_rows(folder, read.shard), authors)

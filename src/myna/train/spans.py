@@ -23,6 +23,7 @@ class Span:
     """Names of all shards of the corpus at that time."""
     seed: int
     sequence: int
+    """Tokens of a row; 0: the run read examples, ``rows`` of them in a step."""
     rows: int
     start: int
     stop: int
