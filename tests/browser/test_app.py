@@ -174,6 +174,36 @@ def test_search_goes_on_page_by_page_and_counts_over_time(visitor: Visitor) -> N
     assert times == sorted(times)
 
 
+def test_the_menu_on_a_post_tells_of_it(visitor: Visitor) -> None:
+    page = visitor.goto("/search?q=grub")
+    page.locator("main ol a").first.click()
+    asked = urlsplit(page.url).path
+    menu = "Ask Myna about this post by"
+    page.locator("li[aria-current=true]").get_by_role("button", name=menu).click()
+    expect(page.get_by_role("menuitem")).to_have_text(
+        ["Explain this post", "Is this true?", "Summarise the thread", "Summarise the author"]
+    )
+    page.get_by_role("menuitem", name="Explain this post").click()
+    expect(page).to_have_url(re.compile("/c/"))
+    visitor.wait_for_end(visitor.answers.first)
+    question, answer = visitor.chat()["messages"]
+    assert question["text"] == f"Explain this post: {asked}"
+    told = next(source for source in answer["sources"] if source["post"]["app_url"] == asked)
+    assert told["number"] in {n for span in answer["spans"] for n in span["numbers"]}
+
+    visitor.answers.first.locator("a.chip").first.hover()
+    card = page.get_by_role("dialog")
+    card.get_by_role("button", name=menu).press("Enter")  # the keyboard reaches it, too
+    before = page.url
+    page.get_by_role("menuitem", name="Is this true?").press("Enter")
+    expect(page).not_to_have_url(before)
+    visitor.wait_for_end(visitor.answers.first)
+    question, answer = visitor.chat()["messages"]
+    assert question["text"].startswith("Is this true? /p/")
+    assert answer["model"] == "myna", "a model was asked"
+    expect(visitor.answers.first.locator("a.chip").first).to_be_visible()
+
+
 def test_the_keyboard_is_enough(visitor: Visitor) -> None:
     page = visitor.goto("/about")
     page.keyboard.press("Control+k")

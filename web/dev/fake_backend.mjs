@@ -96,6 +96,26 @@ const ANSWER = [
   ["Most people say that the firmware will be part of Ubuntu next year.", "unsupported"],
 ];
 
+/** What is told of a post, as the real one does it: counts, then quoted posts; no model. */
+function told(kind, about) {
+  const quoted = { explain: [about], check: [about, posts[3]], thread: posts.slice(0, 4) }[
+    kind
+  ] ?? [about];
+  const lines = quoted.flatMap((p) => [
+    ["\n- ", null],
+    [`${p.author.handle}: “${p.text}”`, [posts.indexOf(p) + 1]],
+  ]);
+  const head = `${posts.length} posts of ${posts.length} accounts, ${posts.length} independent origins.\n`;
+  const end = kind === "check" ? "\n\nMyna gives no verdict: these are the posts." : "";
+  return [[head, null], ...lines, ...(end ? [[end, null]] : [])];
+}
+const TELL_WORDS = {
+  explain: "Explain this post:",
+  thread: "Summarise this thread:",
+  profile: "Summarise the author of this post:",
+  check: "Is this true?",
+};
+
 const chats = new Map();
 const messages = new Map();
 const logs = new Map();
@@ -127,11 +147,11 @@ function message(chat, parent, role, text, state) {
   return made;
 }
 
-function answer(chat, question) {
+function answer(chat, question, parts) {
   const made = message(chat, question.id, "assistant", "", "running");
   const log = { frames: [], ended: false, stopped: false, watchers: new Set() };
   logs.set(made.id, log);
-  void write(made, log, question.text);
+  void write(made, log, question.text, parts);
   return structuredClone(made);
 }
 
@@ -144,7 +164,7 @@ function push(log, type, data) {
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function write(made, log, question) {
+async function write(made, log, question, lines) {
   const declined = /recipe|declin/i.test(question);
   push(log, "status", { stage: "searching" });
   await wait(8 * DELAY_MS);
@@ -160,7 +180,7 @@ async function write(made, log, question) {
   await wait(20 * DELAY_MS);
   push(log, "status", { stage: "writing" });
   await wait(10 * DELAY_MS);
-  const parts = declined ? [["I found no post that answers this.", null]] : ANSWER;
+  const parts = lines ?? (declined ? [["I found no post that answers this.", null]] : ANSWER);
   for (const [sentence, mark] of parts) {
     const start = codePoints(made.text);
     for (const delta of sentence.match(/\s*\S+\s*|\s+/g)) {
@@ -291,6 +311,26 @@ const routes = [
       chat.title ||= body.text.slice(0, 60);
       const user = message(chat, body.parent_id, "user", body.text, "done");
       return { user, assistant: answer(chat, user) };
+    },
+  ],
+  [
+    "POST",
+    /^\/api\/tell$/,
+    (_id, body) => {
+      const about = byUri.get(body.uri);
+      if (!about) return undefined;
+      const now = new Date().toISOString();
+      const text = `${TELL_WORDS[body.kind]} ${about.app_url}`;
+      const chat = {
+        id: randomUUID(),
+        title: text,
+        created_at: now,
+        updated_at: now,
+        messages: [],
+      };
+      chats.set(chat.id, chat);
+      const user = message(chat, null, "user", text, "done");
+      return { user, assistant: answer(chat, user, told(body.kind, about)) };
     },
   ],
   [

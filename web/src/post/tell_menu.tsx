@@ -26,7 +26,7 @@ export function TellMenu({ post }: { post: Post }) {
       .finally(() => setAsking(false));
   };
   return (
-    <Menu.Root>
+    <Menu.Root modal={false}>
       <Menu.Trigger asChild>
         <button
           type="button"
