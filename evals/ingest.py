@@ -88,19 +88,23 @@ class Watched:
     """Name → process number."""
     samples: list[Sample] = field(default_factory=list)
     began: float = 0.0
+    used: dict[tuple[str, int, float], float] = field(default_factory=dict)
+    """Processor seconds of each process that was there: a server's workers come and go."""
 
     def sample(self) -> None:
         """Take a sample now."""
-        cpu: dict[str, float] = {}
         rss = 0.0
         for name, process in self._processes():
             with suppress(psutil.Error):
                 times = process.cpu_times()
-                cpu[name] = cpu.get(name, 0.0) + times.user + times.system
+                self.used[name, process.pid, process.create_time()] = times.user + times.system
                 if name not in ("feeder", "searcher"):
                     shared = name == "postgres"
                     memory = process.memory_full_info()
                     rss += memory.pss if shared else memory.rss
+        cpu: dict[str, float] = {}
+        for (name, _, _), seconds in self.used.items():
+            cpu[name] = cpu.get(name, 0.0) + seconds
         self.samples.append(
             Sample(
                 time.monotonic() - self.began,
@@ -217,8 +221,7 @@ def run(settings: Settings, lines: Path, rate: float, seconds: float) -> dict[st
             found[told[0]].append(told[1])
         searcher.join()
     first, last = watched.samples[0], watched.samples[-1]
-    used = {role: max(s.cpu_s.get(role, 0.0) for s in watched.samples) for role in first.cpu_s}
-    cpu = {role: seconds - first.cpu_s[role] for role, seconds in used.items()}
+    cpu = {role: used - first.cpu_s.get(role, 0.0) for role, used in sorted(last.cpu_s.items())}
     changes = stored_after(settings) - before
     events = int(summary.get("accepted", 0))
     show_course(watched)
@@ -289,7 +292,7 @@ def show_course(watched: Watched) -> None:
                         / seconds,
                         2,
                     )
-                    for role in sorted(samples[0].cpu_s)
+                    for role in sorted({role for sample in samples for role in sample.cpu_s})
                 },
             }
         )

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evals.bench import SHARED, print_table, read_rows
-from myna.index.origins import Origins
+from myna.index.origins import Origins, own_number, sign_posts
 from myna.post import Author, Post, State, StoredPost
 from myna.telemetry import configure_logging
 
@@ -134,7 +134,7 @@ class Ours:
                 for number, text in enumerate(texts[start : start + _BATCH], 1)
             ]
             self._last += len(posts)
-            found += self._origins.assign(posts).values()
+            found += self._origins.assign([own_number(post) for post in posts], sign_posts(posts))
         return found
 
 

@@ -11,10 +11,9 @@ from myna.db.posts import last_seq, store_id
 from myna.index.check import Comparison, check_text, compare, damaged_files
 from myna.index.checkpoint import load_checkpoint
 from myna.index.mend import mend_posts, wait_for_text
-from myna.index.schema import build_schema, document
-from myna.index.words import words_of
+from myna.index.schema import build_schema
 from myna.post import Post
-from tests.index.world import World, make_post, stored
+from tests.index.world import World, made, make_post, stored
 
 
 def check(world: World) -> Comparison:
@@ -43,8 +42,8 @@ def tamper(world: World, *, remove: list[int], add: list[tantivy.Document]) -> N
     writer = index.writer(heap_size=48_000_000, num_threads=1)
     for post in remove:
         writer.delete_documents_by_query(tantivy.Query.term_query(schema, "id", post))
-    for made in add:
-        writer.add_document(made)
+    for one in add:
+        writer.add_document(one)
     writer.commit()
     writer.rollback()
     writer.wait_merging_threads()
@@ -75,8 +74,8 @@ def test_all_is_missing_where_there_is_no_index(posts: World) -> None:
     assert len(check(posts).missing) == 29
 
 
-def made(id: int, post: Post, *, seq: int) -> tantivy.Document:
-    return document(stored(id, post, seq=seq), words_of(post), None)
+def document(id: int, post: Post, *, seq: int) -> tantivy.Document:
+    return made(stored(id, post, seq=seq))
 
 
 def test_every_difference_is_found_and_mended(posts: World) -> None:
@@ -87,10 +86,10 @@ def test_every_difference_is_found_and_mended(posts: World) -> None:
         posts,
         remove=[missing, stale],
         add=[
-            made(stale, make_post("8", "as it was before"), seq=1),
-            made(doubled, make_post("9", "post number9 about disks"), seq=10),
-            made(gone, make_post("3", "post number3 about disks"), seq=4),
-            made(5_000, make_post("x", "of no post"), seq=2),
+            document(stale, make_post("8", "as it was before"), seq=1),
+            document(doubled, make_post("9", "post number9 about disks"), seq=10),
+            document(gone, make_post("3", "post number3 about disks"), seq=4),
+            document(5_000, make_post("x", "of no post"), seq=2),
         ],
     )
     found = check(posts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from myna.index.buckets import (
@@ -64,6 +64,7 @@ _moments = st.integers(milliseconds(datetime(2, 1, 1, tzinfo=UTC)), milliseconds
 
 
 @given(st.dictionaries(_moments, st.integers(1, 9), min_size=1), st.sampled_from(Bucket))
+@example({milliseconds(datetime(3, 1, 1, tzinfo=UTC)): 1}, Bucket.YEAR)
 def test_bars_have_no_gaps(counts: dict[int, int], bucket: Bucket) -> None:
     made = bars(counts, bucket)
     assert 1 <= len(made) <= MOST_BARS

@@ -7,10 +7,9 @@ import tantivy
 
 from myna.index import compile as compiled
 from myna.index.query import parse
-from myna.index.schema import build_schema, document
+from myna.index.schema import build_schema
 from myna.index.terms import query_languages
-from myna.index.words import words_of
-from tests.index.world import make_post, stored
+from tests.index.world import made, make_post, stored
 
 
 def found(query: str, post: str, lang: str | None = None) -> bool:
@@ -19,8 +18,8 @@ def found(query: str, post: str, lang: str | None = None) -> bool:
     writer = index.writer(15_000_000, 1)
     others = ["Nothing of that kind here, sorry", "Rien de tout cela ici", "何もありません"]
     for number, text in enumerate([post, *others]):
-        made = make_post(str(number), text, lang=lang if number == 0 else None)
-        writer.add_document(document(stored(number, made), words_of(made), None))
+        other = make_post(str(number), text, lang=lang if number == 0 else None)
+        writer.add_document(made(stored(number, other)))
     writer.commit()
     index.reload()
     parsed = parse(query)

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from myna.index.origins import LEAST_SIMILARITY
 from myna.index.signatures import HASHES, sign, similarity
+from myna.index.terms import index_terms
+from myna.index.words import words_of
+from tests.index.world import make_post
 
 TEXT = "Police say that the gunman was found near the old harbour in Ottawa this morning"
 
@@ -109,3 +112,14 @@ def test_a_batch_gives_what_single_texts_give(texts: list[str]) -> None:
         assert (together.bands[number] == alone.bands[0]).all()
         assert together.facts[number] == alone.facts[0]
         assert together.usable[number] == alone.usable[0]
+
+
+@given(st.text("aZ9' .,@#+:/w_é\n", max_size=60))
+def test_words_that_are_cut_already_sign_the_same(text: str) -> None:
+    cut = words_of(make_post("1", text))
+    if cut.plain is not None:
+        assert cut.terms == index_terms(text, cut.stem)
+    told, found = sign([text], ["ann"], [cut.plain]), sign([text], ["ann"])
+    assert (told.lanes == found.lanes).all()
+    assert (told.facts == found.facts).all()
+    assert (told.usable == found.usable).all()

@@ -54,6 +54,6 @@ def test_one_page_is_one_address() -> None:
 
 
 def test_people_are_told_apart_by_network_and_id() -> None:
-    numbers = {person_of(Author(net, id, "x")) for net in ("a", "b") for id in ("1", "2")}
+    numbers = {person_of(net, id) for net in ("a", "b") for id in ("1", "2")}
     assert len(numbers) == 4
     assert max(numbers) < 2**32

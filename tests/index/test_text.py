@@ -16,7 +16,7 @@ from myna.index.checkpoint import load_checkpoint
 from myna.index.text import TextReader
 from myna.index.writer import TextWriter
 from myna.post import State
-from tests.index.world import make_post, nobody, stored
+from tests.index.world import analysed, make_post, stored
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def test_commits_are_seen_and_edits_replace(
     tmp_path: Path, writer: TextWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = reader_of(tmp_path, monkeypatch)
-    writer.write([stored(1, make_post("1", "old words"))], nobody)
+    writer.write(analysed([stored(1, make_post("1", "old words"))]))
     writer.commit(1)
     assert count(reader, "old") == 1
-    writer.write([stored(1, make_post("1", "new words"), seq=2)], nobody)
+    writer.write(analysed([stored(1, make_post("1", "new words"), seq=2)]))
     assert count(reader, "new") == 0
     writer.commit(2)
     assert (count(reader, "new"), count(reader, "old")) == (1, 0)
-    writer.write([stored(1, make_post("1", ""), seq=3, state=State.DELETED)], nobody)
+    writer.write(analysed([stored(1, make_post("1", ""), seq=3, state=State.DELETED)]))
     writer.commit(3)
     assert count(reader, "new") == 0
     snapshot = reader.snapshot()
@@ -66,9 +66,9 @@ def test_what_was_not_committed_is_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = TextWriter(tmp_path, "store")
-    first.write([stored(1, make_post("1", "kept"))], nobody)
+    first.write(analysed([stored(1, make_post("1", "kept"))]))
     first.commit(1)
-    first.write([stored(2, make_post("2", "lost"))], nobody)
+    first.write(analysed([stored(2, make_post("2", "lost"))]))
     first.close()
     second = TextWriter(tmp_path, "store")
     assert second.seq == 1
@@ -79,7 +79,7 @@ def test_what_was_not_committed_is_forgotten(
 def test_another_store_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = reader_of(tmp_path, monkeypatch)
     first = TextWriter(tmp_path, "store")
-    first.write([stored(1, make_post("1", "words"))], nobody)
+    first.write(analysed([stored(1, make_post("1", "words"))]))
     first.commit(1)
     first.close()
     assert count(reader, "word") == 1
@@ -94,7 +94,7 @@ def test_another_store_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_damaged_index_begins_anew(tmp_path: Path, victim: str) -> None:
     first = TextWriter(tmp_path, "store")
     for number in range(1, 4):
-        first.write([stored(number, make_post(str(number), "some words"))], nobody)
+        first.write(analysed([stored(number, make_post(str(number), "some words"))]))
         first.commit(number)
     first.close()
     checkpoint = load_checkpoint(tmp_path / "text.json")
@@ -109,7 +109,7 @@ def test_a_damaged_index_begins_anew(tmp_path: Path, victim: str) -> None:
         (tmp_path if victim == "text.json" else folder).joinpath(victim).write_bytes(b"{")
     second = TextWriter(tmp_path, "store")
     assert second.seq == 0
-    second.write([stored(1, make_post("1", "some words"))], nobody)
+    second.write(analysed([stored(1, make_post("1", "some words"))]))
     second.commit(1)
     second.close()
 
@@ -120,7 +120,7 @@ def test_a_snapshot_knows_the_languages_in_number(
     texts = ["The disk is full again and I do not know why"] * 150
     texts += ["Ich weiß nicht, warum die Platte voll ist"] * 5 + ["今日はとても寒いですね"] * 5
     texts += ["Non so perché il disco sia di nuovo pieno"]
-    writer.write([stored(at, make_post(str(at), text)) for at, text in enumerate(texts)], nobody)
+    writer.write(analysed([stored(at, make_post(str(at), text)) for at, text in enumerate(texts)]))
     writer.commit(1)
     snapshot = reader_of(tmp_path, monkeypatch).snapshot()
     assert snapshot is not None
@@ -135,9 +135,9 @@ def test_a_commit_beside_the_analysis_holds_what_its_number_says(
     tmp_path: Path, writer: TextWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = reader_of(tmp_path, monkeypatch)
-    writer.write([stored(1, make_post("1", "some words"))], nobody)
+    writer.write(analysed([stored(1, make_post("1", "some words"))]))
     writer.begin_commit(1)
-    writer.write([stored(2, make_post("2", "some words"))], nobody)
+    writer.write(analysed([stored(2, make_post("2", "some words"))]))
     assert writer.seq == 1
     assert count(reader, "some") == 1
     writer.commit(2)
@@ -151,7 +151,7 @@ def test_a_commit_that_failed_is_told_though_nothing_more_comes(
         raise StorageError("full")
 
     monkeypatch.setattr(writer_module, "save_checkpoint", fail)
-    writer.write([stored(1, make_post("1", "some words"))], nobody)
+    writer.write(analysed([stored(1, make_post("1", "some words"))]))
     writer.begin_commit(1)
     while writer.is_committing:
         time.sleep(0.001)

@@ -8,13 +8,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import tantivy
+
 from myna.db.engine import Database
 from myna.db.posts import apply_events, find_post
+from myna.index.analysis import Analysis, analyse
 from myna.index.embed import OnnxEmbedder
 from myna.index.embedding import EmbedFollower
 from myna.index.follow import Follower
+from myna.index.parents import Above, Parents
 from myna.index.results import Hit
+from myna.index.schema import document, fields_of
 from myna.index.search import Searcher
+from myna.index.words import words_of
 from myna.post import Author, Event, Kind, Post, State, StoredPost
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -37,6 +43,17 @@ def make_post(
 def stored(id: int, post: Post, *, seq: int | None = None, state: State = State.LIVE) -> StoredPost:
     """The post as the store would give it."""
     return StoredPost(id, seq or id, state, post, thread=post.uri, indexed_at=NOW)
+
+
+def made(post: StoredPost, above: Above | None = None) -> tantivy.Document:
+    """The document of a live post that is its own origin."""
+    fields = fields_of(post, words_of(post.post), above)
+    return document(fields, fields.own)
+
+
+def analysed(posts: Sequence[StoredPost]) -> Analysis:
+    """The posts as the index takes them in, when the store knows no parent of any reply."""
+    return analyse(posts, Parents(), nobody)
 
 
 def nobody(replies: Sequence[StoredPost]) -> dict[int, StoredPost]:

@@ -69,7 +69,9 @@ class Authors:
             """
             select a.network, a.author, a.id, a.handle, a.name, a.is_bot, a.state
             from unnest(%s::text[], %s::text[]) as k(network, author)
-            join authors a on a.network = k.network and a.author = k.author
+            cross join lateral (
+                select * from authors where network = k.network and author = k.author limit 1
+            ) a
             """,
             ([network for network, _ in keys], [author for _, author in keys]),
         )

@@ -141,7 +141,9 @@ class _Batch:
             """
             select p.network, p.uri, p.id, p.state, p.revision, p.fingerprint, p.thread
             from unnest(%s::text[], %s::text[]) as k(network, uri)
-            join posts p on p.network = k.network and p.uri = k.uri
+            cross join lateral (
+                select * from posts where network = k.network and uri = k.uri limit 1
+            ) p
             """,
             (list(map(_first, keys)), list(map(_second, keys))),
         )

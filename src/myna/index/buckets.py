@@ -109,8 +109,9 @@ def bars(counts: Mapping[int, int], bucket: Bucket) -> list[Bar]:
         grouped[start] = grouped.get(start, 0) + posts
     made: list[Bar] = []
     last = max(grouped)
-    earliest = milliseconds(last) - MOST_BARS * WIDTH_MS[bucket]
-    start = start_of(max(min(grouped), moment(earliest)), bucket)
+    span = MOST_BARS * WIDTH_MS[bucket]
+    earliest = moment(max(milliseconds(last) - span, milliseconds(min(grouped))))
+    start = start_of(earliest, bucket)
     while start <= last:
         made.append(Bar(start, grouped.get(start, 0)))
         start = next_start(start, bucket)

@@ -11,7 +11,7 @@ import tantivy
 from tantivy import Occur
 
 from myna.index.query import SAID, Atom, Part, Query
-from myna.index.schema import thread_number
+from myna.index.schema import entry_of
 from myna.index.terms import (
     ALL_LANGUAGES,
     Token,
@@ -125,10 +125,7 @@ def _atom(schema: tantivy.Schema, atom: Atom, languages: Sequence[str]) -> tanti
         return words_query(schema, atom.value, languages)
     if atom.part is Part.DOMAIN and re.fullmatch(r"[a-z0-9]+", atom.value):
         return tantivy.Query.regex_query(schema, "domain", atom.value + r"(\..+)?")
-    if atom.part is Part.THREAD:
-        return tantivy.Query.term_query(schema, "thread", thread_number(atom.value))
-    field = "author" if atom.part is Part.FROM else atom.part.value
-    return _term(schema, field, atom.value)
+    return tantivy.Query.term_query(schema, *entry_of(atom), "basic")
 
 
 def words_query(

@@ -53,6 +53,14 @@ APOSTROPHE = re.compile("['’ʼ]")
 _IS_UNSPACED = re.compile(f"[{_UNSPACED}]")
 
 
+def plain_words(text: str) -> list[str] | None:
+    """The words of a text of ASCII in which ``WORD`` finds nothing else, as most posts are; None for
+    any other text."""
+    if text.isascii() and "#" not in text and "+" not in text:
+        return _ASCII_WORD.findall(text)
+    return None
+
+
 def mere_word(text: str) -> re.Pattern[str]:
     """What finds the same as ``WORD`` in the text outside its ``odd_pieces``, in a fraction of
     the time."""

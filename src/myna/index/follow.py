@@ -7,7 +7,6 @@ each goes on from its checkpoint.
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +19,9 @@ from myna.db.engine import Database, open_database
 from myna.db.posts import get_parents, last_seq, read_before, store_id
 from myna.errors import DatabaseError, StorageError
 from myna.index.ahead import BATCH_CHANGES, ReadAhead
-from myna.index.memory import release_memory
+from myna.index.analysis import analyse
+from myna.index.memory import release_memory, spare_collector
+from myna.index.parents import Parents
 from myna.index.writer import TextWriter
 from myna.post import StoredPost
 from myna.safety.consent.ledger import adopt_policy
@@ -47,8 +48,6 @@ _RELEASE_SECONDS = 10.0
 _PURGED_POSTS = 500
 """Of purged accounts that are emptied between two batches, or that are told to the index anew with
 their authors' consent: writers wait about 20 ms for it."""
-_COLLECTED_OBJECTS = 100_000
-"""So many new ones that are not gone yet are looked through."""
 _HIDDEN_ACCOUNTS = 10_000
 """The latest, whose texts no reply takes up."""
 _log = get_logger("index")
@@ -68,6 +67,7 @@ class Follower:
         self._read = self._writer.seq
         self._accounts: int | None = None
         self._ahead = ReadAhead(db)
+        self._parents = Parents()
 
     @property
     def read(self) -> int:
@@ -92,7 +92,8 @@ class Follower:
                 mark_posts(conn, _PURGED_POSTS)
         if batch.changes:
             self._follow_accounts(counter.accounts_version)
-            self._writer.write([*batch.changes, *batch.stale], self._ask_parents)
+            posts = [*batch.changes, *batch.stale]
+            self._writer.write(analyse(posts, self._parents, self._ask_parents))
         self._read = batch.to
         if self._has_news() and self._due(self._read >= counter.last_seq):
             self._writer.begin_commit(self._read)
@@ -114,7 +115,7 @@ class Follower:
         if version != self._accounts:
             with self._db.begin() as conn:
                 hidden = hidden_accounts(conn, _HIDDEN_ACCOUNTS)
-            self._writer.parents.hide(hidden)
+            self._parents.hide(hidden)
             self._accounts = version
 
     def _ask_parents(self, replies: Sequence[StoredPost]) -> dict[int, StoredPost]:
@@ -189,13 +190,6 @@ def follow(open_follower: Callable[[], _Steps], stop: threading.Event, name: str
         finally:
             if follower is not None:
                 follower.close()
-
-
-def spare_collector() -> None:
-    """Let Python look for cycles seldom: a batch makes none, but has so many objects at once that
-    the looking took a tenth of the time."""
-    gc.freeze()
-    gc.set_threshold(_COLLECTED_OBJECTS, 20, 20)
 
 
 def run_follower(settings: Settings, stop: threading.Event) -> None:

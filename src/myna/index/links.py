@@ -6,7 +6,6 @@ import re
 
 _SCHEME = re.compile(r"^[a-z][a-z0-9+.\-]*://")
 _HOST_END = re.compile(r"[/?#\\]")
-_INNER_DOT = re.compile(r"\w\.\w")
 _LATIN_END = re.compile(r"\.([a-z0-9\-]+)[^\x00-\x7f][^.]*$")
 """Where words of a script without spaces are joined to an address."""
 _TOP_LEVEL = (
@@ -47,9 +46,19 @@ def _readable(label: str) -> str:
 def domains_of(text: str) -> set[str]:
     """Hosts of a text's links, and the domains above each: help.ubuntu.com and ubuntu.com."""
     domains: set[str] = set()
-    if "." not in text or not _INNER_DOT.search(text):
+    if not _has_inner_dot(text):
         return domains
     for match in _LINK.finditer(text):
         labels = fold_domain(match.group()).split(".")
         domains.update(".".join(labels[start:]) for start in range(max(1, len(labels) - 1)))
     return domains - {""}
+
+
+def _has_inner_dot(text: str) -> bool:
+    """Whether a dot stands between two letters or digits, as in every address."""
+    at = text.find(".", 1)
+    while at > 0:
+        if text[at + 1 : at + 2].isalnum() and not text[at - 1].isspace():
+            return True
+        at = text.find(".", at + 1)
+    return False

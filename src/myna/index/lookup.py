@@ -18,7 +18,7 @@ from tantivy import Occur, Order
 
 from myna.index import compile as compiled
 from myna.index.query import Atom, Part, Query
-from myna.index.schema import RETRIEVE, thread_number
+from myna.index.schema import RETRIEVE, entry_of
 from myna.index.terms import query_tokens, variants
 from myna.index.text import Snapshot
 
@@ -315,7 +315,4 @@ def _most_of(snapshot: Snapshot, atom: Atom, languages: Sequence[str]) -> int:
         )
     if atom.part is Part.DOMAIN and "." not in atom.value:
         return searcher.num_docs
-    if atom.part is Part.THREAD:
-        return searcher.doc_freq("thread", thread_number(atom.value))
-    field = "author" if atom.part is Part.FROM else atom.part.value
-    return searcher.doc_freq(field, atom.value)
+    return searcher.doc_freq(*entry_of(atom))

@@ -22,7 +22,15 @@ from pathlib import Path
 import numpy as np
 
 from myna.errors import StorageError
-from myna.index.signatures import BANDS, LANES, VERSION, Signatures, sign, similarity
+from myna.index.signatures import (
+    BANDS,
+    CHUNK,
+    LANES,
+    VERSION,
+    Signatures,
+    sign,
+    similarity,
+)
 from myna.post import State, StoredPost
 from myna.telemetry import get_logger
 
@@ -38,8 +46,6 @@ _SLOTS = 16
 """Places of the look-up table for each record, of which a record takes ``BANDS``; newer records
 may take them away. All ten are gone for 0.3 % of the records, the oldest."""
 _HEADER_BYTES = 4096
-_CHUNK = 256
-"""Texts whose signatures are computed at once: more do not fit the processor's cache."""
 _EDITED = 1 << 62
 """Origins of edited posts are numbered from here by their change: their copies may still be folded
 under the post's own number."""
@@ -96,12 +102,14 @@ class Origins:
         """Origins that are remembered."""
         return min(int(self._header["next"]), self._size)
 
-    def assign(self, posts: Sequence[StoredPost]) -> dict[int, int]:
-        """Id of each live post → its origin's number, that of the first post that said so. Posts
-        are taken in their order; the same ones again get the same numbers as a rule."""
-        live = [post for post in posts if post.state is State.LIVE]
-        found = self._take_in(live, [own_number(post) for post in live])
-        return dict(zip([post.id for post in live], found, strict=True))
+    def assign(self, own: Sequence[int], signed: Signatures) -> list[int]:
+        """The origin's number of each post, that of the first post that said so: its ``own_number``
+        where it is the first. Posts are taken in their order; the same ones again get the same
+        numbers as a rule."""
+        found = np.array(own, np.uint64)
+        for start in range(0, len(found), CHUNK):
+            self._fold(signed.part(start, start + CHUNK), found[start : start + CHUNK])
+        return found.tolist()
 
     @property
     def refill_to(self) -> int:
@@ -116,21 +124,10 @@ class Origins:
         """Take in the next posts below ``refill_to``, the newest first, under the numbers that the
         index has for them; with none it is done."""
         known = [post for post in posts if post.state is State.LIVE and post.id in origins]
-        self._take_in(known, [origins[post.id] for post in known])
+        self.assign([origins[post.id] for post in known], sign_posts(known))
         left = int(self._header["refill_posts"]) - len(posts)
         self._header["refill_posts"] = max(0, left)
         self._header["refill_to"] = posts[-1].id if posts and left > 0 else 0
-
-    def _take_in(self, posts: Sequence[StoredPost], numbers: Sequence[int]) -> list[int]:
-        """The origin's number of each, which is its own where it is the first that says so."""
-        found = np.array(numbers, np.uint64)
-        for start in range(0, len(posts), _CHUNK):
-            part = posts[start : start + _CHUNK]
-            signed = sign(
-                [post.post.text for post in part], [post.post.author.handle for post in part]
-            )
-            self._fold(signed, found[start : start + _CHUNK])
-        return found.tolist()
 
     def close(self) -> None:
         """Let go of the file."""
@@ -155,7 +152,7 @@ class Origins:
         )
         if self._size == self._most and known.any():
             self._keep_alive(slots, place, np.flatnonzero(known))
-        if self._size < self._most and int(self._header["next"]) + _CHUNK > self._size:
+        if self._size < self._most and int(self._header["next"]) + CHUNK > self._size:
             self._grow()
 
     def _match(self, signed: Signatures, slots: np.ndarray) -> np.ndarray:
@@ -253,10 +250,15 @@ class Origins:
         self._records = np.frombuffer(opened, _RECORD, size, _HEADER_BYTES + 4 * slots)
 
 
+def sign_posts(posts: Sequence[StoredPost]) -> Signatures:
+    """The posts' signatures."""
+    return sign([post.post.text for post in posts], [post.post.author.handle for post in posts])
+
+
 def first_of_each(posts: Sequence[StoredPost]) -> list[int]:
     """For each post the index of the first of them that says the same, or its own: the same
     folding, of a few posts among themselves."""
-    signed = sign([post.post.text for post in posts], [post.post.author.handle for post in posts])
+    signed = sign_posts(posts)
     firsts = list(range(len(posts)))
     usable = np.flatnonzero(signed.usable)
     for place, first in zip(usable.tolist(), usable[_among(signed, usable)].tolist(), strict=True):

@@ -22,7 +22,7 @@ from myna.index import terms
 from myna.index.query import fold_handle
 from myna.index.subjects import address_of
 
-VERSION = 1
+VERSION = 2
 """Of all that is below: signatures of another version cannot be compared."""
 
 HASHES = 64
@@ -39,6 +39,8 @@ _CHARACTERS_A_WORD = 2
 MOST_CHARACTERS = 2_000
 """Of a text that are looked at."""
 _CACHE_WORDS = 100_000
+CHUNK = 256
+"""Texts that are computed with at once: more do not fit the processor's cache."""
 
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
@@ -46,14 +48,16 @@ _UNSPACED = (
 _TOKEN = re.compile(
     rf"(?i:https?)://[^\s<>\"]+|(?i:www)\.[^\s<>\"]+|[{_UNSPACED}]|#?[^\W_{_UNSPACED}]+(?:['’][^\W_]+)*"
 )
-_PLAIN_TOKEN = re.compile(r"#?[A-Za-z0-9]+(?:'[A-Za-z0-9_]+)*")
-"""The same as ``_TOKEN`` in ASCII without links, in less time."""
+_PLAIN_TOKEN = re.compile(r"#?[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
+"""The same as ``_TOKEN`` in ASCII without links, in less time; and as ``cutting.plain_words``."""
 _MENTION = re.compile(r"(?<![\w@])@[\w.\-]*\w")
 _REPEATED = re.compile(r"\s*[\"“«]?\s*(?:RT|MT|QT|via)\s+@([\w][\w.\-]*)\s*:?\s*", re.IGNORECASE)
 _DENIALS = {
     *("not", "no", "never", "cannot", "false", "fake", "hoax", "untrue", "debunked", "wrong"),
     *("pas", "non", "jamais", "faux", "fausse"),
 }
+_Read = tuple[list[str], str]
+"""A text's tokens, and who is repeated."""
 _DIGITS = re.compile(r"\d")
 
 _M1, _M2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
@@ -92,7 +96,7 @@ class _Words(dict[str, int]):
             if len(self) >= _CACHE_WORDS:
                 self.clear()
                 self._made = np.zeros(_CACHE_WORDS, _WORD)
-            rows = [self[token] for token in chain.from_iterable(tokens)]
+            rows = list(map(self.__getitem__, chain.from_iterable(tokens)))
             return self._made[np.array(rows, np.int64)]
 
 
@@ -109,21 +113,45 @@ class Signatures:
     usable: np.ndarray
     """(n,) bool: False for a text without a word, which is like no other."""
 
+    def part(self, start: int, stop: int) -> Signatures:
+        """Those of the texts ``start`` to ``stop``."""
+        span = slice(start, stop)
+        return Signatures(self.lanes[span], self.bands[span], self.facts[span], self.usable[span])
 
-def sign(texts: Sequence[str], authors: Sequence[str]) -> Signatures:
-    """Signatures of texts by their authors' handles (folded here)."""
-    read = [_read(text) for text in texts]
+
+def sign(
+    texts: Sequence[str], authors: Sequence[str], plain: Sequence[list[str] | None] | None = None
+) -> Signatures:
+    """Signatures of texts by their authors' handles (folded here). ``plain`` are their words where
+    they have been cut already (``cutting.plain_words``)."""
+    cut = plain or [None] * len(texts)
+    read = [_read(text, words) for text, words in zip(texts, cut, strict=True)]
+    parts = [
+        _sign(read[start : start + CHUNK], authors[start : start + CHUNK])
+        for start in range(0, max(1, len(texts)), CHUNK)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return Signatures(
+        lanes=np.concatenate([part.lanes for part in parts]),
+        bands=np.concatenate([part.bands for part in parts]),
+        facts=np.concatenate([part.facts for part in parts]),
+        usable=np.concatenate([part.usable for part in parts]),
+    )
+
+
+def _sign(read: Sequence[_Read], authors: Sequence[str]) -> Signatures:
     lengths = np.array([len(tokens) for tokens, _ in read], np.int64)
     words = _words.gather([tokens for tokens, _ in read])
     hashes, facts = np.ascontiguousarray(words["hash"]), words["fact"]
     usable = lengths > 0
     ends = np.cumsum(lengths)
     weights = _sums(words["weight"], lengths, ends)
-    owner = np.zeros(len(texts), np.uint64)
+    owner = np.zeros(len(read), np.uint64)
     for place in np.flatnonzero(weights < LEAST_WORDS * _CHARACTERS_A_WORD).tolist():
         owner[place] = _hash(f"@{read[place][1] or fold_handle(authors[place])}")
     minima = _minima(hashes, lengths[usable])
-    whole = np.zeros((len(texts), HASHES), np.uint64)
+    whole = np.zeros((len(read), HASHES), np.uint64)
     whole[usable] = minima
     exact = owner != 0
     if exact.any():  # a short text's numbers come from all of it and its author at once
@@ -158,11 +186,16 @@ def _said(text: str) -> tuple[str, str]:
     return _MENTION.sub(" ", text), said_by
 
 
-def _read(text: str) -> tuple[list[str], str]:
-    """Its tokens, and who is repeated."""
+def _read(text: str, words: list[str] | None) -> _Read:
+    if words is not None and len(text) <= MOST_CHARACTERS and "@" not in text and _linkless(text):
+        return words, ""
     text, said_by = _said(text)
-    plain = text.isascii() and "://" not in text and "www." not in text.lower()
+    plain = text.isascii() and _linkless(text)
     return (_PLAIN_TOKEN if plain else _TOKEN).findall(text), said_by
+
+
+def _linkless(text: str) -> bool:
+    return "://" not in text and "www." not in text.lower()
 
 
 def _word(token: str) -> tuple[int, int, int]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
+from itertools import chain, compress
 
 from myna.index import terms
 from myna.index.recent import Recent
 from myna.index.stopwords import STOP_WORDS
 from myna.index.words import Words
-from myna.post import Author, Post
+from myna.post import Post
 
 MOST = 24
 """Subjects of a post: the first words of a long one."""
@@ -25,6 +26,7 @@ _LINK = re.compile(r"\bhttps?://([^\s<>()\"]+)", re.IGNORECASE)
 _OF_LINKS = "http https www com org net html htm php"
 _MOST_LINK_CHARACTERS = 200
 _CACHE_TERMS = 50_000
+_CACHE_PEOPLE = 20_000
 
 
 def subjects_of(
@@ -39,12 +41,11 @@ def subjects_of(
     if "://" in text:
         found += [address_of(match[1]) for match in _LINK.finditer(text)]
     lang = words.lang or words.stem
-    tells = _telling(lang)
-    said = [term for term in words.terms if tells[term]]
+    said: Iterable[str] = compress(words.terms, map(_telling(lang).__getitem__, words.terms))
     if people:
         names = set(terms.index_terms(" ".join(people), terms.stem_in("", lang)))
         said = [term for term in said if term not in names]
-    return list(dict.fromkeys(found + said))[:MOST]
+    return list(dict.fromkeys(chain(found, said)))[:MOST]
 
 
 def address_of(link: str) -> str:
@@ -54,9 +55,11 @@ def address_of(link: str) -> str:
     return f"{host.lower().removeprefix('www.')}/{path}"[:_MOST_LINK_CHARACTERS]
 
 
-def person_of(author: Author) -> int:
-    """An author as a number of 32 bits, to count and to sample people by."""
-    key = f"{author.network}\n{author.id}".encode()
+@lru_cache(_CACHE_PEOPLE)
+def person_of(network: str, author: str) -> int:
+    """An author, by its id within a network, as a number of 32 bits, to count and to sample people
+    by."""
+    key = f"{network}\n{author}".encode()
     return int.from_bytes(blake2b(key, digest_size=4).digest(), "little")
 
 

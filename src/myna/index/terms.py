@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from operator import add
+from operator import add, itemgetter
 from typing import NamedTuple
 
 from myna.index.cutting import (
@@ -53,6 +53,10 @@ __all__ = [
 
 VERSION = 3
 """Of the analysis: an index made with another version is rebuilt."""
+
+
+_TERM = itemgetter(1)
+"""Of a word's forms."""
 
 
 class Token(NamedTuple):
@@ -219,11 +223,16 @@ def index_terms(text: str, stem: str) -> list[str]:
     at = 0
     for start, end in odd_pieces(text):
         if at < start:
-            parts += [terms[word][1] for word in find_words(text, at, start)]
+            parts += map(_TERM, map(terms.__getitem__, find_words(text, at, start)))
         _index_odd(parts, terms, text, start, end)
         at = end
-    parts += [terms[word][1] for word in find_words(text, at)]
+    parts += map(_TERM, map(terms.__getitem__, find_words(text, at)))
     return list(filter(None, parts))
+
+
+def plain_terms(words: Iterable[str], stem: str) -> list[str]:
+    """The same of a text that has been cut already (``cutting.plain_words``)."""
+    return list(filter(None, map(_TERM, map(STEMS[stem].__getitem__, words))))
 
 
 def _index_odd(parts: list[str], terms: Stems, text: str, start: int, end: int) -> None:

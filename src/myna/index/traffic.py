@@ -15,6 +15,7 @@ from typing import Any
 import tantivy
 from tantivy import Occur
 
+from myna.index.schema import name_number
 from myna.index.text import Snapshot
 
 SAMPLED = 30_000
@@ -102,7 +103,7 @@ class Traffic:
 
     def is_named(self, handle: str, span: Span) -> bool:
         """Whether somebody of this name posts there: then it is no subject."""
-        by = tantivy.Query.term_query(self._schema, "author", handle, "basic")
+        by = tantivy.Query.term_query(self._schema, "author", name_number(handle))
         return self._count(self._all_of([by, self._within(span)])) > 0
 
     def repeated(self, origins: Sequence[int], span: Span) -> int:

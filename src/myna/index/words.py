@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from myna.index import terms
+from myna.index.cutting import plain_words
 from myna.index.language import language
 from myna.post import Post
 
@@ -22,6 +23,8 @@ class Words(NamedTuple):
     terms: list[str]
     body: str
     """The terms, with a space between them."""
+    plain: list[str] | None
+    """The words as written, where the text has nothing else (``cutting.plain_words``)."""
 
 
 def words_of(post: Post) -> Words:
@@ -29,5 +32,6 @@ def words_of(post: Post) -> Words:
     text = post.text[:MAX_CHARACTERS]
     lang = language(text, post.lang)
     stem = terms.stem_in(text, lang)
-    found = terms.index_terms(text, stem)
-    return Words(lang, stem, found, " ".join(found))
+    plain = plain_words(text)
+    found = terms.index_terms(text, stem) if plain is None else terms.plain_terms(plain, stem)
+    return Words(lang, stem, found, " ".join(found), plain)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -16,15 +16,14 @@ from typing import NamedTuple
 import tantivy
 
 from myna.errors import StorageError
+from myna.index.analysis import Analysis
 from myna.index.checkpoint import Checkpoint, add_span, load_checkpoint, save_checkpoint
 from myna.index.damage import panics_as_errors
 from myna.index.locks import lock_folder
 from myna.index.origins import Origins
-from myna.index.parents import Ask, Parents
 from myna.index.schema import VERSION, build_schema, document
 from myna.index.text import origins_in
-from myna.index.words import words_of
-from myna.post import State, StoredPost
+from myna.post import StoredPost
 from myna.telemetry import get_logger
 
 NEXT = "text.next.json"
@@ -58,7 +57,6 @@ class TextWriter:
         self._writer: tantivy.IndexWriter | None = None
         self._index: tantivy.Index | None = None
         self._origins: Origins | None = None
-        self.parents = Parents()
         self.last_commit = LastCommit(0.0, time.monotonic())
         self._thread = ThreadPoolExecutor(1, "commit")
         self._committing: Future[None] | None = None
@@ -170,37 +168,32 @@ class TextWriter:
         if self._origins.fresh and self._highest_id:
             self._origins.begin_refill(self._highest_id + 1)
 
-    def write(self, posts: Sequence[StoredPost], ask: Ask) -> None:
-        """Put the posts in as they are now; those that are not live go out. ``ask`` is asked for
-        what replies reply to, where ``parents`` does not know it."""
+    def write(self, analysis: Analysis) -> None:
+        """Put in what is live; what the index had of any of the posts goes out."""
         assert self._writer is not None
         assert self._origins is not None
-        live = [post for post in posts if post.state is State.LIVE]
-        words = {post.id: words_of(post.post) for post in live}
-        self.parents.take_in(posts, words)
-        above = self.parents.find(live, ask)
-        origins = self._origins.assign(posts)
+        origins = self._origins.assign(analysis.own, analysis.signed)
         made = {
-            post.id: document(post, words[post.id], above.get(post.id), origins[post.id])
-            for post in live
+            fields.id: document(fields, origin)
+            for fields, origin in zip(analysis.live, origins, strict=True)
         }
         self.finish_commit()
         try:
             with panics_as_errors():
-                self._put(posts, made)
+                for id in analysis.ids:
+                    self._put(id, made.get(id))
         except (ValueError, OSError) as error:
             raise _full(self._folder) from error
 
-    def _put(self, posts: Sequence[StoredPost], made: Mapping[int, tantivy.Document]) -> None:
+    def _put(self, id: int, made: tantivy.Document | None) -> None:
         assert self._writer is not None
-        for post in posts:
-            if post.id <= self._highest_id:
-                # By query: by term, tantivy 0.27 silently leaves documents of an unsigned field.
-                old = tantivy.Query.term_query(self._schema, "id", post.id)
-                self._writer.delete_documents_by_query(old)
-            if post.state is State.LIVE:
-                self._writer.add_document(made[post.id])
-                self._highest_id = max(self._highest_id, post.id)
+        if id <= self._highest_id:
+            # By query: by term, tantivy 0.27 silently leaves documents of an unsigned field.
+            old = tantivy.Query.term_query(self._schema, "id", id)
+            self._writer.delete_documents_by_query(old)
+        if made is not None:
+            self._writer.add_document(made)
+            self._highest_id = max(self._highest_id, id)
 
     @property
     def refill_to(self) -> int:
