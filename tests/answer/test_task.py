@@ -59,6 +59,7 @@ def test_a_word_or_two_says_what_is_wanted(text: str, kind: str | None) -> None:
         ("https://myna.example/p/net/abc?", Address(("abc",), "net")),
         ("at://did:plc:x/app.bsky.feed.post/3k.", Address(("at://did:plc:x/app.bsky.feed.post/3k",))),
         ("https://bsky.app/profile/did:plc:x/post/3k", Address(("at://did:plc:x/app.bsky.feed.post/3k",))),
+        ("https://bsky.app/profile/ann.example/post/3k?x", Address(("at://ann.example/app.bsky.feed.post/3k",))),
         ("https://a.example/@bo/12", Address(("https://a.example/@bo/12", "https://a.example/users/bo/statuses/12"))),
         ("https://example.org/page", None),
         ("nothing", None),
@@ -66,6 +67,14 @@ def test_a_word_or_two_says_what_is_wanted(text: str, kind: str | None) -> None:
 )  # fmt: skip
 def test_a_post_is_named_by_its_address(text: str, address: Address | None) -> None:
     assert address_in(text) == address
+
+
+def test_an_address_with_a_handle_means_the_post_of_whoever_has_it() -> None:
+    address = Address(("at://ann.example/app.bsky.feed.post/3k",))
+    assert address.handle == "ann.example"
+    assert address.by("did:plc:x") == "at://did:plc:x/app.bsky.feed.post/3k"
+    assert Address(("at://did:plc:x/app.bsky.feed.post/3k",)).handle is None
+    assert Address(("https://a.example/@bo/12",)).by("did:plc:x") is None
 
 
 def test_a_task_is_asked_in_words_that_are_understood() -> None:

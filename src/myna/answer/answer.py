@@ -52,6 +52,7 @@ from myna.answer.prompt import (
 from myna.answer.question import Talk, language_asked, says_too_little, small_talk, stand_alone
 from myna.answer.quote import best_quotation, copies, shortened
 from myna.answer.sentences import Segmenter, Span
+from myna.answer.subject import AccountOf
 from myna.answer.support import (
     TOPIC_SHARE,
     Claim,
@@ -128,7 +129,15 @@ class _Draft:
 class Answerer:
     """Answers questions from the posts of one store. Stateless; safe to share."""
 
-    def __init__(self, db: Database, searcher: Searcher, model: ChatModel) -> None:
+    def __init__(
+        self,
+        db: Database,
+        searcher: Searcher,
+        model: ChatModel,
+        account_of: AccountOf = lambda _handle: None,
+    ) -> None:
+        """``account_of`` asks a network which account a handle leads to."""
+        self._account_of = account_of
         self._db = db
         self._searcher = searcher
         self._model = model
@@ -161,7 +170,7 @@ class Answerer:
                     yield event
             return
         if task := task or task_of(conversation):
-            teller = Teller(self._db, self._searcher, self._model)
+            teller = Teller(self._db, self._searcher, self._model, self._account_of)
             async with aclosing(teller.tell(task, spoken, without)) as events:
                 async for event in events:
                     yield event

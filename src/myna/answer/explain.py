@@ -40,7 +40,7 @@ from myna.answer.phrases import Language, phrase
 from myna.answer.prompt import LARGE_ANSWER_TOKENS, LARGE_PROMPT_TOKENS, fitted, large_prompt
 from myna.answer.sentences import Segmenter
 from myna.answer.stance import says_the_same
-from myna.answer.subject import Subject, read_author, read_subject
+from myna.answer.subject import AccountOf, Subject, placed, read_author, read_subject
 from myna.answer.support import Idf, claims_something, supporting
 from myna.answer.task import Task, TaskKind
 from myna.answer.telling import most_telling
@@ -86,8 +86,11 @@ class _Told:
 class Teller:
     """Tells of the posts of one store. Stateless; safe to share."""
 
-    def __init__(self, db: Database, searcher: Searcher, model: ChatModel) -> None:
+    def __init__(
+        self, db: Database, searcher: Searcher, model: ChatModel, account_of: AccountOf
+    ) -> None:
         self._db, self._searcher, self._model = db, searcher, model
+        self._account_of = account_of
 
     async def tell(
         self, task: Task, language: Language, without: Callable[[StoredPost], bool]
@@ -125,6 +128,7 @@ class Teller:
         return None if self._model.small or task.brief else _ORDERS[task.kind] or None
 
     def _told(self, task: Task, language: Language, without: Callable[[StoredPost], bool]) -> _Told:
+        task = placed(self._db, self._searcher, task, self._account_of)
         voice = Voice(self._searcher.idf, BRIEF if task.brief else WHOLE, language)
         if task.kind == "profile":
             return self._told_of_author(task, voice, without)

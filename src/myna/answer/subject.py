@@ -5,17 +5,20 @@ posts. Only what may be quoted is told; what may not is counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from myna.answer.allowed import READ
 from myna.answer.attached import quoted_uri
-from myna.answer.task import Task
+from myna.answer.task import Address, Task
 from myna.db.engine import Database
 from myna.db.posts import find_post, get_parents, get_thread
 from myna.db.subjects import count_thread, find_any, latest_of_account
 from myna.index.search import Searcher
 from myna.post import State, StoredPost, Use
 
+AccountOf = Callable[[str], str | None]
+"""Handle → id of the account that it leads to on its network; None where it leads nowhere, or nobody can
+be asked."""
 MOST_READ = 5_000
 """Posts of a thread; of a longer one the first."""
 MOST_ABOVE = 50
@@ -52,6 +55,21 @@ class AuthorsPosts:
     posts: Sequence[StoredPost]
     found: bool = True
     """Whether there is such an author at all."""
+
+
+def placed(db: Database, searcher: Searcher, task: Task, account_of: AccountOf) -> Task:
+    """The task with the post's own URI, where an address names the author by a handle: as the index
+    knows it, or else the network."""
+    about = task.about
+    if about is None or about.handle is None:
+        return task
+    hits = searcher.search(f"from:{about.handle}", limit=1, sort="latest").hits
+    uris = tuple(filter(None, (about.by(hit.post.post.author.id) for hit in hits)))
+    with db.begin() as conn:
+        there = bool(uris) and find_any(conn, uris, about.network) is not None
+    if not there and (author := account_of(about.handle)):
+        uris = (about.by(author) or "", *uris)
+    return replace(task, about=Address((*uris, *about.uris), about.network))
 
 
 def read_subject(

@@ -25,6 +25,17 @@ class Address:
     uris: tuple[str, ...]
     network: str | None = None
 
+    @property
+    def handle(self) -> str | None:
+        """The author's handle, where the address has that in the place of the id that posts have."""
+        found = _BY_HANDLE.match(self.uris[0]) if self.uris else None
+        return found["handle"] if found else None
+
+    def by(self, author: str) -> str | None:
+        """The URI that it means if its handle is that of ``author`` (an id)."""
+        found = _BY_HANDLE.match(self.uris[0]) if self.uris else None
+        return f"at://{author}/{found['rest']}" if found else None
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -130,7 +141,10 @@ _HANDLE = re.compile(
 )
 _LINK = re.compile(r"(?:at://|https?://|(?<![\w/])/p/)[^\s<>\"]+")
 _PAGE = re.compile(r"(?:https?://[^/]+)?/p/(?P<network>[^/]+)/(?P<uri>[^/?#]+)")
-_BLUESKY = re.compile(r"https?://[^/]+/profile/(?P<who>did:[^/]+)/post/(?P<key>[^/?#]+)")
+_BLUESKY = re.compile(
+    r"https?://[^/]+/profile/(?P<who>did:[^/]+|[\w-]+(?:\.[\w-]+)+)/post/(?P<key>[^/?#]+)"
+)
+_BY_HANDLE = re.compile(r"at://(?P<handle>(?!did:)[^/]+)/(?P<rest>.+)")
 _FEDIVERSE = re.compile(r"(?P<host>https?://[^/]+)/@(?P<who>[^/@]+)/(?P<key>\d+)")
 _STATUS = re.compile(r"https?://[^/]+/[^/]+/status(?:es)?/(?P<key>\d+)")
 

@@ -41,6 +41,7 @@ def ask(
 
     from myna.answer.answer import Answerer
     from myna.db.engine import open_database
+    from myna.feeds.handles import Handles
     from myna.index.embed import open_embedder
     from myna.index.rerank import LateInteraction
     from myna.index.search import Searcher
@@ -57,7 +58,7 @@ def ask(
         searcher = Searcher(
             db, settings.index_dir, embedder=embedder, reranker=LateInteraction(embedder)
         )
-        answerer = Answerer(db, searcher, model)
+        answerer = Answerer(db, searcher, model, Handles(db).account_of)
         show = _collect if as_json else _stream
         outcome = anyio.run(show, answerer, question, language)
     raise typer.Exit(DECLINED if outcome == "declined" else 0)

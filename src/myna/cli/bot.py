@@ -30,6 +30,7 @@ def bot() -> None:
     from myna.bot.reply import AnswerReplier
     from myna.bot.service import open_bots, run_bots
     from myna.db.engine import open_database
+    from myna.feeds.handles import Handles
     from myna.index.embed import open_embedder
     from myna.index.rerank import LateInteraction
     from myna.index.search import Searcher
@@ -46,7 +47,8 @@ def bot() -> None:
         searcher = Searcher(
             db, settings.index_dir, embedder=embedder, reranker=LateInteraction(embedder)
         )
-        replier = AnswerReplier(Answerer(db, searcher, open_model(settings)))
+        handles = Handles(db).account_of
+        replier = AnswerReplier(Answerer(db, searcher, open_model(settings), handles))
         run_bots(open_bots(settings, db, replier), stop)
     finally:
         db.dispose()

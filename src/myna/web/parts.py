@@ -67,6 +67,7 @@ def open_parts(settings: Settings) -> Callable[[], Parts]:
     The rooms below are imported here: the server listens before their libraries are loaded.
     """
     from myna.answer.answer import Answerer
+    from myna.feeds.handles import Handles
     from myna.index.embed import open_embedder
     from myna.index.rerank import LateInteraction
     from myna.index.search import Searcher
@@ -93,7 +94,7 @@ def open_parts(settings: Settings) -> Callable[[], Parts]:
         raise
 
     def join() -> Parts:
-        answerer = Answerer(db, searcher, model)
+        answerer = Answerer(db, searcher, model, Handles(db).account_of)
         chats = ChatService(db, answerer, Generations())
         suggestions = Suggestions(db, searcher)
         return Parts(db, searcher, model, answerer, chats, suggestions, trends)
