@@ -1,6 +1,7 @@
 """A network's traffic through the real processes: how much, how soon found, how soon gone.
 
-    .venv/bin/python -m evals.ingest [--rate 6000] [--seconds 600] [--scale 1,3,10] [--peers] [--json OUT]
+    .venv/bin/python -m evals.ingest [--rate 6000] [--seconds 600] [--scale 1,3,10] [--home DIR]
+        [--peers] [--json OUT]
 
 ``myna ingest -`` reads the traffic (``evals/traffic.py``, written to a file before) from a pipe at
 ``--rate`` events a second, ``--rate 0`` as fast as it takes them; ``myna serve --role index`` and
@@ -22,7 +23,7 @@
 ``vectors_coverage``, ``vectors_behind_s``
     share of the changes that have vectors at the end, and how long the others took after it.
 
-``--scale`` fills the store with so many million posts before each run. ``--peers`` puts the same
+``--scale`` fills the store with so many million posts before each run, ``--home`` keeps it. ``--peers`` puts the same
 posts into PostgreSQL's full text, pgvector and SQLite FTS5 (``evals/peers.py``). The feeder's and
 the searcher's processor time is in the table: it is taken from the same cores.
 """
@@ -266,7 +267,7 @@ def usual_searches(times: Sequence[tuple[float, float]]) -> dict[str, float]:
 
 def stored_after(settings: Settings) -> int:
     """The number of the latest change, when nothing is attached any more."""
-    db = open_database(settings, migrate=False)
+    db = open_database(settings)
     try:
         return stored(db)
     finally:
@@ -323,33 +324,31 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="PostgreSQL and SQLite beside it")
     parser.add_argument("--peer-posts", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--folder", type=Path, help="where to put the data (default: temporary)")
+    parser.add_argument("--home", type=Path, help="a home to fill, or one filled before; it stays")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     configure_logging("warning")
-    home = Path(tempfile.mkdtemp(prefix="myna-ingest-", dir=args.folder))
+    home = args.home or Path(tempfile.mkdtemp(prefix="myna-ingest-"))
+    home.mkdir(parents=True, exist_ok=True)
     settings = Settings(home=home, demo=False)
     count = int(args.rate * args.seconds * 1.02) if args.rate else UNPACED_EVENTS
     result: dict[str, Any] = {"rate": args.rate, "seconds": args.seconds, "seed": args.seed}
     try:
         rows: list[dict[str, Any]] = []
-        loaded = 0
         for number, millions in enumerate(float(part) for part in args.scale.split(",")):
             lines = home / "lines.jsonl"
-            write_lines(lines, count, args.seed + 1 + number)
+            write_lines(lines, count, args.seed + 1 + number + stored_after(settings))
             wanted = int(millions * 1e6)
-            if wanted > loaded:
-                posts = Traffic(args.seed + 100 + number).posts(wanted - loaded)
-                load(settings, posts)
-                loaded = wanted
+            if (missing := wanted - stored_after(settings)) > 0:
+                load(settings, Traffic(args.seed + 100 + wanted).posts(missing))
+            begins_with = stored_after(settings)
             row = run(settings, lines, args.rate, args.seconds)
             row["disk_mb_per_million"] = (
                 disk_mb(settings.database_dir, settings.index_dir)
                 / max(1, stored_after(settings))
                 * 1e6
             )
-            loaded += row["events"]
-            rows.append({"begins_with": wanted, **row})
+            rows.append({"begins_with": begins_with, **row})
         print()
         print_table([{k: v for k, v in row.items() if not isinstance(v, dict)} for row in rows])
         print_table([{"cpu µs an event": "", **row["cpu_us_per_event"]} for row in rows])
@@ -363,7 +362,8 @@ def main() -> None:
         if args.json:
             args.json.write_text(json.dumps(result, indent=2) + "\n")
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        if not args.home:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":

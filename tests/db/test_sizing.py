@@ -22,3 +22,10 @@ def test_it_grows_with_the_data_up_to_the_memory_s_share(tmp_path: Path) -> None
     data = _data(tmp_path, 4096)
     assert shared_buffers(data, 16 << 30) == "512MB"
     assert shared_buffers(data, 1 << 30) == "128MB"
+
+
+def test_data_that_grows_gets_more_at_once(tmp_path: Path) -> None:
+    data = _data(tmp_path, 64)
+    assert shared_buffers(data, 16 << 30, grows=True) == "256MB"
+    assert shared_buffers(data, 256 << 30, grows=True) == "512MB"
+    assert shared_buffers(data, 1 << 30, grows=True) == "32MB"

@@ -70,8 +70,10 @@ class _Answer(Enum):
 class EmbeddedServer:
     """One data folder and the server over it; safe to use from several processes at once."""
 
-    def __init__(self, data_dir: Path, *, options: Sequence[str] = ()) -> None:
+    def __init__(self, data_dir: Path, *, options: Sequence[str] = (), grows: bool = False) -> None:
+        """``grows``: much more will be in it before it is started anew."""
         self.data_dir = data_dir.absolute()
+        self._grows = grows
         self._options = (*OPTIONS, *options)
         self._users: IO[bytes] | None = None
 
@@ -225,7 +227,7 @@ class EmbeddedServer:
         if self.log_file.exists() and self.log_file.stat().st_size > _MAX_LOG_BYTES:
             self.log_file.unlink()
         size_before = self.log_file.stat().st_size if self.log_file.exists() else 0
-        sized = f"shared_buffers={shared_buffers(self.data_dir)}"
+        sized = f"shared_buffers={shared_buffers(self.data_dir, grows=self._grows)}"
         options = " ".join(f"-c {option}" for option in (sized, *self._options))
         command = ["pg_ctl", "start", "-w", "-s", "-t", str(_START_SECONDS)]
         command += ["-D", str(self.data_dir), "-l", str(self.log_file)]

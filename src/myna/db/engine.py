@@ -168,7 +168,8 @@ def _open_url(url: str) -> Database:
 
 
 def _open_embedded(settings: Settings, on_progress: Callable[[str], None] | None) -> Database:
-    server = EmbeddedServer(settings.database_dir)
+    # Who does not show the demo network has one of their own.
+    server = EmbeddedServer(settings.database_dir, grows=not settings.demo)
 
     def connect() -> psycopg.Connection:
         try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -31,6 +31,8 @@ NEXT = "text.next.json"
 BESIDE = "beside"
 """In the index folder: where it was built."""
 _HEAP_BYTES = 48_000_000
+_MOST_WAITING = 4
+"""Writes, while a commit is under way."""
 _log = get_logger("index")
 
 
@@ -58,6 +60,7 @@ class TextWriter:
         self._index: tantivy.Index | None = None
         self._origins: Origins | None = None
         self.last_commit = LastCommit(0.0, time.monotonic())
+        self._waiting: list[tuple[Sequence[int], Mapping[int, tantivy.Document]]] = []
         self._thread = ThreadPoolExecutor(1, "commit")
         self._committing: Future[None] | None = None
         self.begun = 0
@@ -141,7 +144,7 @@ class TextWriter:
             next_file.unlink(missing_ok=True)
             self._checkpoint = serving
             self._open()
-            return False
+            return True  # what was not committed is to be written again
         self._owed = max(self._owed or 0, serving.seq)
         return True
 
@@ -169,21 +172,28 @@ class TextWriter:
             self._origins.begin_refill(self._highest_id + 1)
 
     def write(self, analysis: Analysis) -> None:
-        """Put in what is live; what the index had of any of the posts goes out."""
-        assert self._writer is not None
+        """Put in what is live; what the index had of any of the posts goes out. While a commit is
+        under way it waits, so that analysis goes on."""
         assert self._origins is not None
         origins = self._origins.assign(analysis.own, analysis.signed)
         made = {
             fields.id: document(fields, origin)
             for fields, origin in zip(analysis.live, origins, strict=True)
         }
+        self._waiting.append((analysis.ids, made))
+        if not self.is_committing or len(self._waiting) > _MOST_WAITING:
+            self._put_waiting()
+
+    def _put_waiting(self) -> None:
         self.finish_commit()
         try:
             with panics_as_errors():
-                for id in analysis.ids:
-                    self._put(id, made.get(id))
+                for ids, made in self._waiting:
+                    for id in ids:
+                        self._put(id, made.get(id))
         except (ValueError, OSError) as error:
             raise _full(self._folder) from error
+        self._waiting.clear()
 
     def _put(self, id: int, made: tantivy.Document | None) -> None:
         assert self._writer is not None
@@ -221,7 +231,7 @@ class TextWriter:
         Raises:
             StorageError: of the commit before.
         """
-        self.finish_commit()
+        self._put_waiting()
         self.begun = seq
         self._committing = self._thread.submit(self._commit, seq)
 
@@ -266,6 +276,7 @@ class TextWriter:
         os.close(self._lock)
 
     def _close_writer(self) -> None:
+        self._waiting.clear()
         with suppress(StorageError):  # what it would have made durable is read again
             self.finish_commit()
         if self._writer is not None:
