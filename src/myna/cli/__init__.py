@@ -34,6 +34,7 @@ COMMANDS = {
     "status": "myna.cli.status",
     "plan": "myna.cli.plan",
     "train": "myna.cli.train",
+    "evaluate": "myna.cli.evaluate",
     "export": "myna.cli.export",
 }
 """Command → the module that registers it, in the order of ``myna --help``."""

@@ -34,6 +34,10 @@ HeldOut = Annotated[
         min=0, max=0.5, help="Share of the authors who are not trained on: to measure with."
     ),
 ]
+Canaries = Annotated[
+    int,
+    typer.Option(min=0, max=1000, help="Invented secrets to plant, to measure what is remembered."),
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that clean the posts.")]
 
 LEAST_TEXTS = 20
@@ -57,6 +61,7 @@ def corpus(
     languages: Languages = "",
     against: Against = None,
     held_out: HeldOut = 0.005,
+    canaries: Canaries = 0,
     workers: Workers = os.cpu_count() or 1,
 ) -> None:
     """Make token shards of posts that may be trained on, each said once, without personal data.
@@ -79,6 +84,7 @@ def corpus(
             workers=workers,
             size=wanted,
             held_out=held_out,
+            canaries=canaries,
             told=show,
         )
         gone = forget_withdrawn(db, to, index) if db is not None else 0

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from myna.safety.consent.training import withdrawn_since
+from myna.train.canaries import SOURCE, make_canaries, planted, write_canaries
 from myna.train.corpus import Filters, Sources, Tally, clean_all
-from myna.train.hashes import author_hash
+from myna.train.hashes import author_hash, content_hash
 from myna.train.heldout import HELD_OUT, is_held_out
 from myna.train.provenance import forget
 from myna.train.shards import SHARD_TOKENS, Document, Index, Writer, open_rows, read_index
@@ -32,12 +33,14 @@ def make_corpus(
     size: int = 0,
     shard_tokens: int = SHARD_TOKENS,
     held_out: float = 0.0,
+    canaries: int = 0,
     told: Told = lambda tally, tokens: None,
 ) -> tuple[Index, Tally]:
     """Make a corpus of about ``size`` tokens (0: of all there is), or go on with one that was begun.
 
     The documents of a share ``held_out`` of the authors go into a corpus beside it (``heldout``).
-    The tokenizer is copied into its folder: a corpus is whole by itself.
+    ``canaries`` invented secrets are planted among those that are trained on (``canaries``). The
+    tokenizer is copied into its folder: a corpus is whole by itself.
 
     Raises:
         Conflict: the folder has a corpus of another tokenizer.
@@ -55,6 +58,11 @@ def make_corpus(
         if held_out
         else None
     )
+    if canaries and not writer.index.shards:
+        write_canaries(folder, made_up := make_canaries(canaries, digest))
+        for text in planted(made_up):
+            ids = np.array([*made.encode(text, add_special_tokens=False).ids, end], np.int64)
+            writer.add(Document(ids, SOURCE, (), content_hash(text)))
     at = behind = _cursor(writer)
     for kept in clean_all(sources, filters, workers=workers, tally=tally):
         if kept.cursor <= behind:

@@ -28,6 +28,7 @@ from myna.train.heldout import HeldOut, Measured
 from myna.train.model import Config, Transformer
 from myna.train.muon import optimizers
 from myna.train.shards import IGNORED, Reader, add_span, read_index, replace_file, span_of
+from myna.train.tokenizer import copy_tokenizer
 
 CLIP = 1.0
 ROLL_BACKS = 3
@@ -344,6 +345,8 @@ def _begin(run: Path, plan: Plan, rank: int) -> None:
     if rank == 0 and not path.exists():
         run.mkdir(parents=True, exist_ok=True)
         replace_file(run / "config.json", json.dumps(plan.config.as_json(), indent=1).encode())
+        if (Path(plan.corpus) / "tokenizer.json").is_file():
+            copy_tokenizer(Path(plan.corpus), run)
         replace_file(path, json.dumps(wanted, indent=1).encode())
     if dist.is_initialized():
         dist.barrier()
