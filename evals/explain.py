@@ -130,7 +130,7 @@ async def _tell_all(bench: Bench, threads: Sequence[str], rows: Sequence[dict[st
             choose(conn, (NETWORK, who), Use.QUOTE, "no", by="member", now=datetime.now(UTC))
     bench.delete(NETWORK, gone := [row["id"] for row in rows[:: ONE_REFUSES_IN * 3]])
     model: ChatModel = NoModel()  # pyright: ignore[reportAssignmentType]
-    teller = Teller(bench.db, bench.searcher, model)
+    teller = Teller(bench.db, bench.searcher, model, lambda _handle: None)
     told = Told()
     for thread in threads:
         for kind in KINDS:

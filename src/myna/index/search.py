@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from myna.db.engine import Database
 from myna.db.posts import get_parents, get_posts, last_seq, store_id
-from myna.errors import DatabaseError
+from myna.errors import DatabaseError, StorageError
 from myna.index import compile as compiled
 from myna.index import lookup
 from myna.index.accounts import HiddenAccounts
@@ -30,7 +30,6 @@ from myna.index.checkpoint import share
 from myna.index.copies import count_origins, fold
 from myna.index.counts import count_bars
 from myna.index.cursor import Cursor, read_cursor, search_key, write_cursor
-from myna.index.damage import panics_as_errors
 from myna.index.embed import Embedder
 from myna.index.meaning import NEXT, Meaning, MeaningReader
 from myna.index.order import reordered
@@ -320,9 +319,8 @@ class Searcher:
     def _by_words(self, asked: Prepared, query: tantivy.Query, limit: int) -> dict[int, float]:
         """The best of the text index: id → BM25."""
         try:
-            with panics_as_errors():
-                return lookup.best(asked.snapshot, query, limit)
-        except ValueError as error:  # a damaged segment; the writer mends it
+            return lookup.best(asked.snapshot, query, limit)
+        except (ValueError, StorageError) as error:  # a damaged segment; the writer mends it
             asked.budget.leave_out(Stage.WORDS, str(error))
             return {}
 

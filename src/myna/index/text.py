@@ -17,7 +17,7 @@ from pathlib import Path
 import tantivy
 
 from myna.index.checkpoint import Checkpoint, load_checkpoint
-from myna.index.damage import panics_as_errors
+from myna.index.damage import SafeSearcher, panics_as_errors
 from myna.index.schema import VERSION, build_schema
 from myna.index.terms import LANGUAGES
 
@@ -30,7 +30,7 @@ _LANGUAGE_SHARE = 0.01
 class Snapshot:
     """The index at one moment."""
 
-    searcher: tantivy.Searcher
+    searcher: SafeSearcher
     schema: tantivy.Schema
     seq: int
     store_id: str
@@ -71,7 +71,7 @@ class TextReader:
                 self._next_reload = time.monotonic() + _RELOAD_SECONDS
             if self._index is None or self._checkpoint is None:
                 return None
-            searcher = self._index.searcher()
+            searcher = SafeSearcher(self._index.searcher())
             if time.monotonic() >= self._next_average:
                 self._average = _average_words(searcher)
                 self._languages = _languages(searcher)
@@ -110,7 +110,7 @@ class TextReader:
 
 
 def origins_in(
-    searcher: tantivy.Searcher, schema: tantivy.Schema, posts: Sequence[int]
+    searcher: SafeSearcher, schema: tantivy.Schema, posts: Sequence[int]
 ) -> dict[int, int]:
     """Post → its origin, of those that the index has."""
     if not posts:
@@ -127,7 +127,7 @@ def origins_in(
     }
 
 
-def _average_words(searcher: tantivy.Searcher) -> float:
+def _average_words(searcher: SafeSearcher) -> float:
     """Mean number of words of a post's text, what BM25 measures length by."""
     if searcher.num_docs == 0:
         return 1.0
@@ -135,7 +135,7 @@ def _average_words(searcher: tantivy.Searcher) -> float:
     return max(1.0, float(result["words"]["value"] or 1.0))
 
 
-def _languages(searcher: tantivy.Searcher) -> tuple[str, ...]:
+def _languages(searcher: SafeSearcher) -> tuple[str, ...]:
     """The languages that at least one post in a hundred is in, the most frequent first."""
     counts = {lang: searcher.doc_freq("lang", lang) for lang in LANGUAGES}
     least = max(1.0, searcher.num_docs * _LANGUAGE_SHARE)

@@ -18,7 +18,7 @@ import tantivy
 from myna.errors import StorageError
 from myna.index.analysis import Analysis
 from myna.index.checkpoint import Checkpoint, add_span, load_checkpoint, save_checkpoint
-from myna.index.damage import panics_as_errors
+from myna.index.damage import SafeSearcher, panics_as_errors
 from myna.index.locks import lock_folder
 from myna.index.origins import Origins
 from myna.index.schema import VERSION, build_schema, document
@@ -215,7 +215,7 @@ class TextWriter:
         assert self._index is not None
         assert self._origins is not None
         self._index.reload()
-        searcher = self._index.searcher()
+        searcher = SafeSearcher(self._index.searcher())
         known = origins_in(searcher, self._schema, [post.id for post in posts])
         self._origins.refill(posts, known)
 
