@@ -1,6 +1,6 @@
 """Tokens a second of our pretraining beside the same model in transformers' Trainer, on a processor.
 
-    .venv/bin/python -m evals.train_cpu [--size 6m] [--seconds 60] [--rounds 2] [--json OUT]
+    .venv/bin/python -m evals.train_cpu [--size 6m] [--seconds 40] [--rounds 2] [--json OUT]
 
 One corpus (Ubuntu IRC, a tokenizer of 4,096), one shape (``--size``), the same rows, micro-batch and
 accumulation, 32 bits on both sides. They take turns, ``--rounds`` times ``--seconds`` in all, so that what
@@ -156,7 +156,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--size", default="6m")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each side")
+    parser.add_argument("--seconds", type=float, default=40.0, help="of each side")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()

@@ -52,7 +52,7 @@ def test_our_tasks_tell_who_knows() -> None:
     knowing: Any = Knowing(right)
     figures = {one.name: one for one in suite.measure(knowing).figures}
     assert {name: one.value for name, one in figures.items()} == {
-        "tasks/myna_replies/acc": 1.0,
+        "tasks/myna_replies/acc_norm": 1.0,
         "tasks/myna_said/acc": 1.0,
         "tasks/myna_words/acc": 1.0,
     }

@@ -187,7 +187,7 @@ class GgufSubject:
         params.hostnames, params.port, params.api_keys = ["127.0.0.1"], 0, [key]
         params.n_ctx, params.n_parallel = CONTEXT_TOKENS, 1
         params.fit_params, params.warmup, params.ui = False, False, False
-        params.enable_reasoning = 0
+        params.enable_reasoning, params.verbosity = 0, 1  # errors alone
         try:
             self._held = xllamacpp.Server(params)
         except RuntimeError as error:
