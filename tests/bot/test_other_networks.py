@@ -151,6 +151,59 @@ def test_another_bot_is_not_answered(instance: FakeInstance, db: Database) -> No
     assert instance.posted == []
 
 
+def due(db: Database) -> None:
+    """The pause between two tries is over."""
+    with db.begin() as conn:
+        conn.exec_driver_sql("update mentions set not_before = now()")
+
+
+@pytest.mark.parametrize("words", ["Since Monday.", "One sentence of many. " * 60])
+def test_a_reply_that_nobody_acknowledged_goes_with_its_mention(
+    instance: FakeInstance, db: Database, words: str
+) -> None:
+    bot = bot_of(db, "mastodon", mastodon(instance), FakeReplier(words))
+    bot.sweep()
+    other = instance.mention("since when?", by="cem@other.example")
+    work(bot)
+    kept = [one["id"] for one in instance.posted]
+    asked = instance.mention("since when?", by="ann@other.example")
+    instance.lose_answers = 1
+    work(bot)
+    assert len(instance.posted) == len(kept) + 1
+    instance.delete(asked)
+    due(db)
+    work(bot)
+    assert [id for id in instance.statuses if id not in {other["id"]}] == kept
+    assert bot.found.refused == 1
+
+
+def test_who_blocks_myna_is_not_answered(instance: FakeInstance, db: Database) -> None:
+    bot = bot_of(db, "mastodon", mastodon(instance), FakeReplier())
+    bot.sweep()
+    instance.blockers.add("bo@other.example")
+    instance.mention("since when?")
+    work(bot)
+    assert instance.posted == []
+    with db.begin() as conn:
+        reasons = conn.exec_driver_sql("select reason from mentions").scalars().all()
+    assert reasons == ["blocked"]
+
+
+def test_a_block_between_two_tries_takes_back_what_was_sent(
+    instance: FakeInstance, db: Database
+) -> None:
+    bot = bot_of(db, "mastodon", mastodon(instance), FakeReplier())
+    bot.sweep()
+    instance.mention("since when?")
+    instance.lose_answers = 1
+    work(bot)
+    instance.blockers.add("bo@other.example")
+    due(db)
+    work(bot)
+    assert len(instance.posted) == 1
+    assert instance.posted[0]["id"] not in instance.statuses
+
+
 @pytest.mark.parametrize("lost", [0, 1])
 def test_a_mention_on_x_gets_one_post(x: FakeX, db: Database, lost: int) -> None:
     bot = bot_of(db, "x", on_x(x), FakeReplier("One sentence of many. " * 60))
@@ -159,10 +212,23 @@ def test_a_mention_on_x_gets_one_post(x: FakeX, db: Database, lost: int) -> None
     x.lose_answers = lost
     work(bot)
     if lost:
-        with db.begin() as conn:  # the pause is over
-            conn.exec_driver_sql("update mentions set not_before = now()")
+        due(db)
         work(bot)
     (sent,) = x.sent
     assert sent["referenced_tweets"] == [{"type": "replied_to", "id": asked["id"]}]
     assert len(sent["text"]) <= 280
     assert bot.found.sent == 1
+
+
+def test_a_lost_reply_on_x_goes_with_its_mention(x: FakeX, db: Database) -> None:
+    bot = bot_of(db, "x", on_x(x), FakeReplier())
+    bot.sweep()
+    asked = x.post("@myna since when?", **MENTION)
+    x.lose_answers = 1
+    work(bot)
+    (sent,) = x.sent
+    del x.posts[asked["id"]]
+    due(db)
+    work(bot)
+    assert sent["id"] not in x.posts
+    assert bot.found.refused == 1

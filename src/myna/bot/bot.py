@@ -52,6 +52,8 @@ IDLE_SECONDS = 0.05
 CHECK_SECONDS = 1.0
 """How often replies are held against what has become of their sources."""
 LONGEST_PAUSE_SECONDS = 3_600.0
+CLOCKS = timedelta(minutes=10)
+"""By how much a server's clock may differ from this one."""
 DEFAULT_LIMITS = Limits()
 WRITE_POINTS_AN_HOUR, POINTS_A_POST = 5_000, 3
 """What a server lets an account write, which it tells in no header."""
@@ -226,9 +228,19 @@ class Bot:
         self._send(mention, looked, parts)
 
     def _take_back(self, mention: Mention, parts: Sequence[Mapping[str, Any]]) -> None:
-        """Delete what was sent of a reply, also where its acknowledgement was lost."""
-        ids = [self._account.sent_as(part["key"]) for part in parts]
-        for id in reversed(dict.fromkeys([*mention.sent, *filter(None, ids)])):
+        """Delete what was sent of a reply, also where its acknowledgement was lost: that of one part
+        alone may be, for nothing is sent behind it."""
+        ids = list(mention.sent)
+        if len(ids) < len(parts):
+            lost = self._account.find_sent(
+                ids[-1] if ids else mention.id,
+                parts[len(ids)]["text"],
+                key=parts[len(ids)]["key"],
+                since=mention.found_at - CLOCKS,
+            )
+            with self._db.begin() as conn:
+                ids += rows.of_no_mention(conn, self._network, lost)
+        for id in reversed(ids):
             self._account.delete(id)
 
     def _place(self, mention: Mention, looked: Looked) -> Mention:

@@ -256,6 +256,18 @@ def earlier_reply(conn: Connection, network: str, thread: str, question: bytes) 
     ).scalar()
 
 
+def of_no_mention(conn: Connection, network: str, ids: Sequence[str]) -> list[str]:
+    """Those of the account's posts that are not noted as the reply to any mention."""
+    rows = conn.execute(
+        text(
+            "select i.id from unnest(cast(:ids as text[])) as i(id) where not exists "
+            "(select from mentions where network = :network and sent @> array[i.id])"
+        ),
+        {"network": network, "ids": list(ids)},
+    )
+    return list(rows.scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class Groundless:
     """A public reply that rests on a post that may not be used any more."""

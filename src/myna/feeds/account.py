@@ -172,8 +172,13 @@ class Account(Protocol):
         """
         ...
 
-    def sent_as(self, key: str) -> str | None:
-        """The id of the post that ``reply`` makes with a key; None where the server gives ids."""
+    def find_sent(self, to: str, text: str, *, key: str, since: datetime) -> Sequence[str]:
+        """Ids of posts of the account's that ``reply`` may have made from this text and key in answer
+        to the post ``to`` (an id), which may be no more; ``since`` is when that was found.
+
+        Raises:
+            SourceError: that cannot be told now.
+        """
         ...
 
     def delete(self, id: str) -> None:

@@ -45,6 +45,8 @@ class FakeInstance:
     """Numbers of the statuses that mention the account."""
     lose_answers: int = 0
     """So many posts are taken without an answer."""
+    blockers: set[str] = field(default_factory=set)
+    """Names of accounts that block Myna."""
     port: int = 0
     _keys: dict[str, str] = field(default_factory=dict)
     _sockets: list[tuple[str, asyncio.Queue[Any]]] = field(default_factory=list)
@@ -123,11 +125,18 @@ class FakeInstance:
         self.tell(stream, "status.update", status)
 
     def delete(self, status: dict[str, Any], stream: str = "public:local") -> None:
-        self.statuses.pop(status["id"])
+        self._forget(status["id"])
         for numbers in self.timelines.values():
             with suppress(ValueError):
                 numbers.remove(status["id"])
         self.tell(stream, "delete", status["id"])
+
+    def _forget(self, id: str) -> dict[str, Any]:
+        """Answers to it are answers to nothing from then on."""
+        for one in self.statuses.values():
+            if one["in_reply_to_id"] == id:
+                one["in_reply_to_id"] = None
+        return self.statuses.pop(id)
 
     def tell(self, stream: str, event: str, payload: Any) -> None:
         """Stream anything at all."""
@@ -182,6 +191,24 @@ class FakeInstance:
         def credentials(authorization: str | None = Header(None)) -> dict[str, Any]:
             check(authorization)
             return self.account("myna", bot=True)
+
+        @app.get("/api/v1/accounts/relationships")
+        def relationships(
+            request: Request, authorization: str | None = Header(None)
+        ) -> list[dict[str, Any]]:
+            check(authorization)
+            ids = request.query_params.getlist("id[]")
+            blocked = {self.account(name)["id"] for name in self.blockers}
+            return [{"id": id, "blocking": False, "blocked_by": id in blocked} for id in ids]
+
+        @app.get("/api/v1/accounts/{id}/statuses")
+        def of_account(
+            id: str, limit: int = 20, max_id: str = "", authorization: str | None = Header(None)
+        ) -> list[dict[str, Any]]:
+            check(authorization)
+            found = [one for one in self.statuses.values() if one["account"]["id"] == id]
+            found = [one for one in found if not max_id or int(one["id"]) < int(max_id)]
+            return sorted(found, key=lambda one: int(one["id"]), reverse=True)[:limit]
 
         @app.get("/api/v1/timelines/{where:path}")
         def timeline(
@@ -249,7 +276,9 @@ class FakeInstance:
             if idempotency_key in self._keys:
                 return self.statuses[self._keys[idempotency_key]]
             words = body.pop("status")
-            made = self.status(words, by="myna", at=datetime.now(UTC), **body)
+            answered = self.statuses.get(body["in_reply_to_id"])
+            named = [answered["account"]] if answered else []
+            made = self.status(words, by="myna", at=datetime.now(UTC), mentions=named, **body)
             self._keys[idempotency_key] = made["id"]
             self.posted.append(made)
             if self.lose_answers:
@@ -262,7 +291,7 @@ class FakeInstance:
             check(authorization)
             if id not in self.statuses:
                 raise HTTPException(404)
-            return self.statuses.pop(id)
+            return self._forget(id)
 
         @app.get("/api/v1/notifications")
         def notifications(

@@ -104,13 +104,14 @@ class MastodonAccount:
         """See ``Account.look``."""
         try:
             status = _object(self._server.get(f"/api/v1/statuses/{id}"))
+            blocked = self._is_blocked(_object(status.get("account")))
             context = _object(self._server.get(f"/api/v1/statuses/{id}/context"))
         except Refused as refused:
             if refused.status in _GONE:
                 return None
             raise
         try:
-            return self._looked(status, context)
+            return self._looked(status, context, blocked=blocked)
         except BadStatus as error:
             raise SourceError(f"A status at {self._server.host} {error}.") from None
 
@@ -141,10 +142,31 @@ class MastodonAccount:
         made = self._server.post("/api/v1/statuses", body, {"Idempotency-Key": key})
         return _sent(_object(made), self._server.host)
 
-    def sent_as(self, key: str) -> str | None:
-        """See ``Account.sent_as``."""
+    def find_sent(self, to: str, text: str, *, key: str, since: datetime) -> Sequence[str]:
+        """See ``Account.find_sent``. With a status its number goes out of the answers to it; so those
+        of the account's own that say this, and answer that or nothing, are looked for."""
         del key
-        return None
+        said = " ".join(text.split())
+        found: list[str] = []
+        where = {"limit": "40", "exclude_reblogs": "true"}
+        for _ in range(FIRST_PAGES):
+            page = _objects(self._server.get(f"/api/v1/accounts/{self._id}/statuses", where))
+            new = [one for one in page if _is_since(one, since)]
+            found += [str(one["id"]) for one in new if self._says(one, said, to)]
+            if not new or len(new) < len(page):
+                break
+            where["max_id"] = str(page[-1].get("id"))
+        return found
+
+    def _says(self, status: Mapping[str, Any], said: str, to: str) -> bool:
+        """Whether a status of the account's is somebody's handle and these words."""
+        if status.get("in_reply_to_id") not in {None, to} or not status.get("mentions"):
+            return False
+        try:
+            words = post_of(status, NETWORK, self._host, None).text.split()
+        except BadStatus:
+            return False
+        return words[:1] != [] and words[0].startswith("@") and " ".join(words[1:]) == said
 
     def delete(self, id: str) -> None:
         """See ``Account.delete``."""
@@ -169,7 +191,20 @@ class MastodonAccount:
         except BadStatus:
             return None
 
-    def _looked(self, status: Mapping[str, Any], context: Mapping[str, Any]) -> Looked:
+    def _is_blocked(self, author: Mapping[str, Any]) -> bool:
+        """Whether there is a block between the two, as far as the token may know."""
+        try:
+            told = self._server.get("/api/v1/accounts/relationships", {"id[]": [author.get("id")]})
+        except Refused as refused:
+            if refused.status not in _GONE:
+                raise
+            return False
+        ties = next(iter(_objects(told)), {})
+        return any(ties.get(one) is True for one in ("blocked_by", "blocking", "domain_blocking"))
+
+    def _looked(
+        self, status: Mapping[str, Any], context: Mapping[str, Any], *, blocked: bool
+    ) -> Looked:
         post = post_of(status, NETWORK, self._host, None)
         own = [one for one in _objects(status.get("mentions")) if one.get("id") == self._id]
         text = post.text
@@ -191,6 +226,7 @@ class MastodonAccount:
             visibility=str(status.get("visibility")),
             thread=_uri(ancestors[0]) if ancestors else post.uri,
             written_at=post.created_at,
+            blocked=blocked,
         )
 
     def _said(self, status: Mapping[str, Any]) -> Said | None:

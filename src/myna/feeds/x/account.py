@@ -118,10 +118,11 @@ class XAccount:
             raise SourceError("X does not say what became of the reply.")
         return Sent(made["id"], uri_of(made["id"]))
 
-    def sent_as(self, key: str) -> str | None:
-        """See ``Account.sent_as``."""
-        del key
-        return None
+    def find_sent(self, to: str, text: str, *, key: str, since: datetime) -> Sequence[str]:
+        """See ``Account.find_sent``: X says of a post what it answers, also where that is no more."""
+        del text, key, since
+        there = self._find_reply(to)
+        return [there.id] if there else []
 
     def delete(self, id: str) -> None:
         """See ``Account.delete``."""
