@@ -127,6 +127,11 @@ class Kind(StrEnum):
     """A like or a repost is taken back; ``Event.uri`` is the like's."""
     RULE = "rule"
     """Of a post: who may reply to it; ``Event.uri`` is the post's."""
+    WITHHOLD = "withhold"
+    """Of a post: not everybody may see it, as its author or a labeller says. It is deleted here."""
+    RESTORE = "restore"
+    """One that was withheld may be seen again; it comes with the event. It changes nothing where the
+    post was deleted otherwise, or is withheld for another reason, too."""
 
 
 ACCOUNT_KINDS = frozenset({Kind.HIDE, Kind.PURGE, Kind.RETURN})
@@ -183,6 +188,14 @@ class Engagement:
 
 
 @dataclass(frozen=True, slots=True)
+class Withheld:
+    """Why a post is withheld, or was: ``by`` tells apart several reasons, as ``self`` (a label of its
+    author's) or a labeller's id and the label."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyRule:
     """Who may reply to a post, as its author says: AT Protocol's threadgate."""
 
@@ -195,7 +208,7 @@ class ReplyRule:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened on a network. ``post`` is there for a create or an edit alone,
+    """One thing that happened on a network. ``post`` is there for a create, an edit or a restore,
     ``signal`` for a signal alone, ``told`` for what its kind says. Of a signal or a profile,
     ``uri`` is the account's id."""
 
@@ -204,10 +217,10 @@ class Event:
     uri: str
     post: Post | None = None
     signal: Signal | None = None
-    told: Profile | Engagement | ReplyRule | None = None
+    told: Profile | Engagement | ReplyRule | Withheld | None = None
 
     def __post_init__(self) -> None:
-        if (self.post is not None) != (self.kind in (Kind.CREATE, Kind.EDIT)):
+        if (self.post is not None) != (self.kind in (Kind.CREATE, Kind.EDIT, Kind.RESTORE)):
             raise ValueError(f"a {self.kind} event must {'not ' if self.post else ''}carry a post")
         if (self.signal is not None) != (self.kind is Kind.SIGNAL):
             raise ValueError(f"a {self.kind} event and a signal do not go together")
@@ -219,4 +232,6 @@ _TOLD: Mapping[Kind, type] = {
     Kind.PROFILE: Profile,
     Kind.ENGAGE: Engagement,
     Kind.RULE: ReplyRule,
+    Kind.WITHHOLD: Withheld,
+    Kind.RESTORE: Withheld,
 }

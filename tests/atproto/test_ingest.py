@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from myna.db.engine import Database
-from myna.db.posts import find_post, load_cursor, which_live
+from myna.db.posts import apply_events, find_post, load_cursor, which_live
 from myna.db.profiles import reply_rules
 from myna.db.sources import list_gaps
 from myna.errors import SourceError
+from myna.feeds.bluesky import records
 from myna.feeds.bluesky.accounts import Accounts
 from myna.feeds.bluesky.directory import Directory, handle_in, resolve
 from myna.feeds.bluesky.place import targets_of
@@ -25,6 +26,7 @@ from myna.feeds.bluesky.stream import Side, Stream
 from myna.feeds.ingest import run_live
 from myna.post import ReplyRule, StoredPost
 from tests.atproto.network import PASSWORD, AtNetwork, post_record
+from tests.feeds.bluesky.fake_servers import FakeServers, serving
 
 SECONDS = 30
 
@@ -245,6 +247,29 @@ def test_a_repository_fills_what_is_missing(db: Database, network: AtNetwork) ->
         backfill(db, "bluesky", "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", Server(network.pds))
 
 
+def test_labels_from_before_are_asked_for_with_a_repository(
+    db: Database, network: AtNetwork
+) -> None:
+    ann = network.account("ann")
+    shown, hidden = ann.post("a"), ann.post("b")
+    label = {"src": "did:plc:mod", "uri": hidden, "val": "!hide", "cts": "2026-01-01T00:00:00Z"}
+    ended = {**label, "uri": shown}
+    labels = [ended, {**ended, "neg": True, "cts": "2026-01-02T00:00:00Z"}, label]
+    others = {**label, "uri": "at://did:plc:bob/app.bsky.feed.post/1"}
+    pages = {"": {"labels": labels[:2], "cursor": "2"}, "2": {"labels": [labels[2], others]}}
+    fake = FakeServers(
+        {"/xrpc/com.atproto.label.queryLabels": lambda query: pages[query.get("cursor", [""])[0]]}
+    )
+    with serving(fake):
+        backfill(db, "bluesky", ann.did, Server(network.pds), Server(fake.base))
+    assert fake.asked[0][1]["uriPatterns"] == [ann.did, f"at://{ann.did}/*"]
+    come(db, shown)
+    assert stored(db, hidden) is None
+    refusing = FakeServers()
+    with serving(refusing):  # a labeller that tells nothing
+        backfill(db, "bluesky", ann.did, Server(network.pds), Server(refusing.base))
+
+
 def test_a_repository_that_cannot_be_followed_is_read_anew(
     begun: Database, network: AtNetwork
 ) -> None:
@@ -297,7 +322,40 @@ def test_posts_that_not_everybody_may_see(begun: Database, network: AtNetwork) -
         ann.put(later, post_record("for everybody, at first", labels=labels))
         until(lambda: stored(begun, later) is None)
         come(begun, ann.post("for everybody"))
-    assert stored(begun, from_the_beginning) is None
-    with begun.begin() as conn:
-        kept = conn.execute(text("select count(*) from posts where text like 'for members%'"))
-    assert kept.scalar_one() == 0
+        assert stored(begun, from_the_beginning) is None
+        with begun.begin() as conn:
+            kept = conn.execute(text("select count(*) from posts where text like 'for members%'"))
+        assert kept.scalar_one() == 0
+        for uri in (later, from_the_beginning):
+            ann.put(uri, post_record("for everybody again"))
+            assert come(begun, uri).post.text == "for everybody again"
+        ann.delete(later)
+        until(lambda: stored(begun, later) is None)
+
+
+def test_a_post_comes_back_when_a_label_is_taken_from_it(
+    begun: Database, network: AtNetwork
+) -> None:
+    ann = network.account("ann")
+    with reading(begun, network) as side:
+        labelled, deleted = ann.post("was this rude?"), ann.post("and this?")
+        other = ann.post("this one, too, and still")
+        for uri in (labelled, deleted, other):
+            come(begun, uri)
+        word = {"src": "did:plc:mod", "val": "!hide"}
+        told = [{**word, "uri": uri} for uri in (labelled, deleted, other)]
+        told.append({**word, "uri": other, "val": "!takedown"})
+        with begun.begin() as conn:
+            events = [event for one in told for event in records.label("bluesky", one)]
+            apply_events(conn, events, now=datetime.now(UTC))
+        assert not any(stored(begun, uri) for uri in (labelled, deleted, other))
+        ann.delete(deleted)
+        for one in told[:3]:
+            taken_back = records.unlabelled({**one, "neg": True})
+            assert taken_back
+            side.unlabelled.append(taken_back)
+        assert come(begun, labelled).post.text == "was this rude?"
+        until(lambda: not side.unlabelled)
+        come(begun, ann.post("the last one"))
+        assert stored(begun, deleted) is None
+        assert stored(begun, other) is None

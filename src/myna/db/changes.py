@@ -26,6 +26,7 @@ from myna.db.drafts import Applied, Draft, Key, draft_of, find_thread
 from myna.db.engagements import apply_engagements, forget_engagements
 from myna.db.engine import driver_of
 from myna.db.profiles import apply_rules
+from myna.db.withheld import sort_out
 from myna.post import (
     ACCOUNT_KINDS,
     ENGAGEMENT_KINDS,
@@ -45,7 +46,9 @@ def apply_events(conn: Connection, events: Sequence[Event], *, now: datetime) ->
     Raises:
         InvalidRequest: a network, URI or author id is empty or too long to be indexed.
     """
-    applied = Applied()
+    whole = len(events)
+    events = sort_out(conn, events)
+    applied = Applied(unchanged=whole - len(events))
     first = [event for event in events if event.kind not in _AFTER]
     for of_accounts, run in groupby(first, key=lambda event: event.kind in ACCOUNT_KINDS):
         apply = apply_account_events if of_accounts else _apply_posts

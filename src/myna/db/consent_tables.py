@@ -159,6 +159,15 @@ members = Table(
     comment="viewers who have proven that an account is theirs",
 )
 
+withheld = Table(
+    "withheld",
+    metadata,
+    Column("network", Text, primary_key=True),
+    Column("uri", Text, primary_key=True),
+    Column("by", Text, primary_key=True, comment="self, or a labeller's id and the label"),
+    comment="deleted posts that come back when no label is left",
+)
+
 sign_ins = Table(
     "sign_ins",
     metadata,

@@ -21,7 +21,7 @@ import msgspec
 
 from myna.db.content import MAX_KEY_BYTES
 from myna.errors import SourceError
-from myna.post import ACCOUNT_KINDS, Author, Event, Kind, Post
+from myna.post import Author, Event, Kind, Post
 
 MAX_LINE_BYTES = 1 << 20
 """A longer line is bad: no post is that long, and memory stays bounded."""
@@ -130,7 +130,7 @@ def _kind(row: dict[str, Any]) -> Kind:
         kind = Kind(row.get("kind") or Kind.CREATE)
     except ValueError:
         kind = Kind.HIDE
-    if kind in ACCOUNT_KINDS:
+    if kind not in (Kind.CREATE, Kind.EDIT, Kind.DELETE):
         raise BadLine("kind must be create, edit, delete or account")
     return kind
 

@@ -30,6 +30,7 @@ from myna.post import (
     Profile,
     ReplyRule,
     Signal,
+    Withheld,
 )
 from tests.feeds.bluesky.recorded import as_2, events_1, frames
 
@@ -229,7 +230,7 @@ def test_a_host_s_own_words() -> None:
         second().decode(b'{"$type": "error", "error": "ConsumerTooSlow", "message": "m"}')
 
 
-def test_labels_on_accounts_are_signals_and_on_posts_deletions() -> None:
+def test_labels_on_accounts_are_signals_and_on_posts_withhold_them() -> None:
     label = {"src": "did:plc:mod", "uri": DID, "val": "!hide", "cts": "2026-01-01T00:00:00Z"}
     post = f"at://{DID}/app.bsky.feed.post/1"
     of_a_post = {**label, "uri": post}
@@ -242,7 +243,8 @@ def test_labels_on_accounts_are_signals_and_on_posts_deletions() -> None:
     decoder = Frames("bluesky", Protocol.LABELS, "host")
     decoded = message(decoder.decode(frame({"op": 1, "t": "#labels"}, body)))
     given_, hidden, negated = decoded.events
-    assert hidden == Event(Kind.DELETE, "bluesky", post)
+    assert hidden == Event(Kind.WITHHOLD, "bluesky", post, told=Withheld("did:plc:mod/!hide"))
+    assert decoded.unlabelled == [(post, "did:plc:mod/!hide")]
     form = "com.atproto.label.defs#label"
     assert given_.signal == Signal(form, "did:plc:mod/!hide", label)
     assert negated.signal == Signal(form, "did:plc:mod/!hide", None)

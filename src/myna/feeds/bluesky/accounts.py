@@ -1,11 +1,12 @@
-"""What the stream does not tell of accounts: handles, names, bots, labels, and repositories that
-must be read anew."""
+"""What the stream does not tell of accounts: handles, names, bots, labels, repositories that must be
+read anew, and posts that everybody may see again."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from myna.db.engine import Database
@@ -13,12 +14,13 @@ from myna.db.profiles import unnamed_accounts
 from myna.errors import DatabaseError, SourceError, StorageError
 from myna.feeds.bluesky import records
 from myna.feeds.bluesky.directory import Directory, handle_in
+from myna.feeds.bluesky.labels import labeller_at
 from myna.feeds.bluesky.repository import backfill
 from myna.feeds.bluesky.server import Refused, Server
 from myna.feeds.bluesky.stream import DIVERGED, Side
 from myna.feeds.ingest import BATCH_SECONDS
 from myna.feeds.source import Record
-from myna.post import Event, Kind, Profile
+from myna.post import Event, Kind, Profile, Withheld
 from myna.telemetry import get_logger
 
 log = get_logger("feeds")
@@ -42,6 +44,7 @@ class Accounts:
         *,
         appview: str,
         plc: str,
+        labels: str = "",
         side: Side,
         stop: threading.Event,
     ) -> None:
@@ -49,6 +52,7 @@ class Accounts:
         self._db, self._network, self._side, self._stop = db, network, side, stop
         self._appview = Server(appview) if appview else None
         self._directory = Directory(plc) if plc else None
+        self._labeller = labeller_at(labels)
 
     def read(self, cursor: str) -> Iterator[Record | None]:
         """See ``Source.read``; it ends with a stop."""
@@ -56,6 +60,8 @@ class Accounts:
         begun, look = time.monotonic(), 0.0
         while not self._stop.is_set():
             yield from self._read_anew()
+            for event in self._bring_back():
+                yield Record(str(place), event)
             renamed = [self._side.renamed.popleft() for _ in range(min(AT_ONCE, self._waiting))]
             unnamed: Sequence[tuple[int, str]] = ()
             if not renamed and time.monotonic() >= look:
@@ -141,7 +147,7 @@ class Accounts:
         try:
             server = self._directory.host_of(did)
             if server:
-                backfill(self._db, self._network, did, server)
+                backfill(self._db, self._network, did, server, self._labeller)
         except Refused as refused:
             log.info("a repository is not given", source=self.name, status=refused.status)
         except (SourceError, DatabaseError, StorageError) as error:
@@ -150,3 +156,34 @@ class Accounts:
                 self._side.diverged.append(did)
             self._stop.wait(LOOK_SECONDS)
         yield None
+
+    def _bring_back(self) -> Iterator[Event]:
+        """A post of which a label was taken back, as its author's server has it now. It is lost by a
+        kill: then the post stays away."""
+        if not self._side.unlabelled or self._directory is None:
+            return
+        uri, by = self._side.unlabelled.popleft()
+        did, _, rkey = uri.removeprefix("at://").split("/", 2)
+        asked = {"repo": did, "collection": records.POST, "rkey": rkey}
+        try:
+            server = self._directory.host_of(did)
+            told = server.get("com.atproto.repo.getRecord", asked) if server else {}
+        except Refused as refused:
+            if refused.name == "RecordNotFound":
+                yield Event(Kind.DELETE, self._network, uri)
+            return
+        except SourceError as error:
+            log.info("a post could not be brought back yet", source=self.name, reason=str(error))
+            self._side.unlabelled.append((uri, by))
+            self._stop.wait(LOOK_SECONDS)
+            return
+        if not isinstance(value := told.get("value"), dict):
+            return
+        operation = records.Operation(
+            self._network, did, "create", records.POST, rkey, "", datetime.now(UTC)
+        )
+        for event in records.events_of(operation, value):
+            if event.post is None:
+                yield event  # its author withholds it, too
+            else:
+                yield Event(Kind.RESTORE, event.network, uri, event.post, told=Withheld(by))

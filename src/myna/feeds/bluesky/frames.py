@@ -67,11 +67,11 @@ class Frames:
             case "#sync":
                 message.diverged = body["did"]
             case "#labels":
+                labels = [plain(one) for one in body["labels"]]
                 message.events = [
-                    event
-                    for label in body["labels"]
-                    for event in records.label(self._network, plain(label))
+                    event for one in labels for event in records.label(self._network, one)
                 ]
+                message.unlabelled = list(filter(None, map(records.unlabelled, labels)))
         return message
 
     def _commit(self, body: Mapping[str, Any]) -> list[Event]:

@@ -20,6 +20,8 @@ class Message:
     """An account that may go by another handle now. Where one is told, it is not verified."""
     diverged: str | None = None
     """An account whose repository must be read anew: its operations cannot be followed."""
+    unlabelled: Sequence[tuple[str, str]] = ()
+    """Posts of which a label was taken back, and which: ``records.unlabelled``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from myna.feeds.bluesky.accounts import Accounts
 from myna.feeds.bluesky.chat import SERVICE as CHAT
 from myna.feeds.bluesky.consents import Consents
 from myna.feeds.bluesky.directory import Directory, resolve
+from myna.feeds.bluesky.labels import labeller_at
 from myna.feeds.bluesky.place import Target, targets_of, time_of
 from myna.feeds.bluesky.records import is_did
 from myna.feeds.bluesky.repository import backfill
@@ -141,6 +142,7 @@ class Bluesky:
                 connection.name,
                 appview=settings["appview"],
                 plc=settings["plc"],
+                labels=settings["labels"],
                 side=side,
                 stop=stop,
             )
@@ -157,7 +159,8 @@ class Bluesky:
             workers.append(Worker("consents", read_consents))
         if settings["labels"]:
             targets = targets_of(settings["labels"])
-            labels = Stream(connection.name, targets, name=f"{connection.name}:labels")
+            name = f"{connection.name}:labels"
+            labels = Stream(connection.name, targets, name=name, side=side)
             workers.append(_worker("labels", labels))
         return workers
 
@@ -176,7 +179,7 @@ class Bluesky:
         home = Directory(settings["plc"]).host_of(did) if settings["plc"] else None
         if home is None:
             raise NotFound("The directory knows no server of this account that may be asked.")
-        return backfill(db, connection.name, did, home)
+        return backfill(db, connection.name, did, home, labeller_at(settings["labels"]))
 
     def time_of(self, cursor: str) -> datetime | None:
         """See ``Network.time_of``."""

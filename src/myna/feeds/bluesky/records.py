@@ -22,6 +22,7 @@ from myna.post import (
     Profile,
     ReplyRule,
     Signal,
+    Withheld,
 )
 
 POST = "app.bsky.feed.post"
@@ -49,6 +50,8 @@ _LONGEST_DID, _LONGEST_KEY = 256, 512
 _BOT_LABELS = frozenset({"bot"})
 WITHHELD = frozenset({"!hide", "!takedown", "!no-unauthenticated"})
 """Labels of a post, by its author or a labeller, that say that not everybody may see it."""
+SELF = "self"
+"""The reason where a post's author has labelled it."""
 _RULES = {
     "app.bsky.feed.threadgate#mentionRule": "mention",
     "app.bsky.feed.threadgate#followerRule": "follower",
@@ -110,7 +113,7 @@ def _post(operation: Operation, record: Fields | None) -> list[Event]:
     if not isinstance(text, str):
         return []
     if not WITHHELD.isdisjoint(self_labels(record)):
-        return [Event(Kind.DELETE, network, uri)]
+        return [Event(Kind.WITHHOLD, network, uri, told=Withheld(SELF))]
     post = Post(
         network=network,
         uri=uri,
@@ -123,8 +126,10 @@ def _post(operation: Operation, record: Fields | None) -> list[Event]:
         revision=operation.rev,
         raw={name: value for name, value in record.items() if name not in _ELSEWHERE},
     )
-    kind = Kind.EDIT if operation.action == "update" else Kind.CREATE
-    return [Event(kind, network, uri, post)]
+    if operation.action != "update":
+        return [Event(Kind.CREATE, network, uri, post)]
+    again = Event(Kind.RESTORE, network, uri, post, told=Withheld(SELF))  # had it a label before
+    return [Event(Kind.EDIT, network, uri, post), again]
 
 
 def _engagement(operation: Operation, record: Fields | None) -> list[Event]:
@@ -223,22 +228,34 @@ def identity(network: str, did: str, told: Fields) -> list[Event]:
 
 
 def label(network: str, told: Fields) -> list[Event]:
-    """A labeller's word on an account, or on a post: one that not everybody may see is deleted
-    here, for good, for nothing is kept of it that could come back."""
+    """A labeller's word on an account, or on a post that not everybody may see; that a post may be
+    seen again is ``unlabelled``."""
     uri, src, value = told.get("uri"), told.get("src"), told.get("val")
     if not (isinstance(uri, str) and isinstance(src, str) and isinstance(value, str)):
         return []
     if uri.startswith("at://"):
-        post = (
-            uri.split("/")[3:4] == [POST] and len(uri.encode("utf-8", "replace")) <= MAX_KEY_BYTES
-        )
-        withheld = post and value in WITHHELD and told.get("neg") is not True
-        return [Event(Kind.DELETE, network, uri)] if withheld else []
+        if not _withholds(uri, value) or told.get("neg") is True:
+            return []
+        return [Event(Kind.WITHHOLD, network, uri, told=Withheld(f"{src}/{value}"))]
     if not is_did(uri):
         return []
     record = None if told.get("neg") is True else dict(told)
     signal = Signal("com.atproto.label.defs#label", f"{src}/{value}", record)
     return [Event(Kind.SIGNAL, network, uri, signal=signal)]
+
+
+def unlabelled(told: Fields) -> tuple[str, str] | None:
+    """Of a labeller's word that takes back a label by which a post was withheld: the post's URI, and
+    the reason that ends."""
+    uri, src, value = told.get("uri"), told.get("src"), told.get("val")
+    if not (isinstance(uri, str) and isinstance(src, str) and isinstance(value, str)):
+        return None
+    return (uri, f"{src}/{value}") if told.get("neg") is True and _withholds(uri, value) else None
+
+
+def _withholds(uri: str, value: str) -> bool:
+    is_post = uri.startswith("at://did:") and uri.split("/")[3:4] == [POST]
+    return is_post and value in WITHHELD and len(uri.encode("utf-8", "replace")) <= MAX_KEY_BYTES
 
 
 def _parent(reply: object) -> str | None:

@@ -14,6 +14,7 @@ from myna.db.posts import Applied, posts_of_account
 from myna.errors import SourceError
 from myna.feeds.bluesky import records
 from myna.feeds.bluesky.frames import plain
+from myna.feeds.bluesky.labels import labels_of
 from myna.feeds.bluesky.server import Server
 from myna.feeds.ingest import BATCH_RECORDS, apply_all
 from myna.post import Event, Kind
@@ -83,9 +84,12 @@ class Repository:
             yield from records.events_of(operation, record)
 
 
-def backfill(db: Database, network: str, did: str, server: Server) -> Applied:
+def backfill(
+    db: Database, network: str, did: str, server: Server, labeller: Server | None = None
+) -> Applied:
     """Bring what the store has of an account up to its repository: what is missing comes in, and
-    what is not there any more is deleted.
+    what is not there any more is deleted. What the labeller says not everybody may see does not come
+    in.
 
     Raises:
         SourceError: the server does not give it. DatabaseError, StorageError: the store refuses.
@@ -93,7 +97,10 @@ def backfill(db: Database, network: str, did: str, server: Server) -> Applied:
     repository = Repository.read(server.repository(did))
     if repository.did != did:
         raise SourceError(f"{server.host} gave another account's repository, which was not read.")
+    labels = list(labels_of(labeller, network, did)) if labeller else []
     now = datetime.now(UTC)
+    if labels:
+        _write(db, labels)
     with db.begin() as conn:
         stored = posts_of_account(conn, network, did)
     there: set[str] = set()

@@ -85,6 +85,7 @@ class Side:
 
     renamed: deque[str] = field(default_factory=lambda: deque(maxlen=RENAMED))
     diverged: deque[str] = field(default_factory=lambda: deque(maxlen=DIVERGED))
+    unlabelled: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=RENAMED))
 
 
 class Stream:
@@ -240,6 +241,7 @@ class Stream:
             self.side.renamed.append(message.renamed)
         if message.diverged:
             self.side.diverged.append(message.diverged)
+        self.side.unlabelled.extend(message.unlabelled)
 
     def _note(self, notice: Notice, start: _Start) -> None:
         if notice.name == "OutdatedCursor":
