@@ -16,6 +16,7 @@ from myna.answer.events import (
     Done,
     LeftOut,
     Notice,
+    Serving,
     Sources,
     Text,
     Turn,
@@ -51,6 +52,7 @@ class ScriptedModel:
     """A fake ChatModel that writes what it was given, a few characters at a time."""
 
     name = "scripted"
+    version = "scripted@1"
     context_tokens = 2048
 
     def __init__(self, says: str, *, small: bool = True) -> None:
@@ -71,6 +73,10 @@ class ScriptedModel:
         for start in range(0, len(self._says), 3):
             yield Delta(self._says[start : start + 3])
         yield Delta("", ModelUsage(10, 5), "stop")
+
+    def serving(self, asker: str) -> ScriptedModel:
+        del asker
+        return self
 
     async def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         return sum(len(message.content) for message in messages) // 3
@@ -309,3 +315,36 @@ def test_a_question_that_may_not_be_quoted_is_not_quoted_with_its_answer(
     say_no(db, "p1", Use.QUOTE)
     text = text_of(ask(db, searcher, ScriptedModel(""), QUESTION))
     assert "without burning" not in text
+
+
+class TriedModel(ScriptedModel):
+    """In use, with a new version beside it for those who ask in one conversation."""
+
+    def __init__(self, new: ScriptedModel, asker: str) -> None:
+        super().__init__("", small=False)
+        self._new, self._asker = new, asker
+
+    def serving(self, asker: str) -> ScriptedModel:
+        return self._new if asker == self._asker else self
+
+
+@pytest.mark.parametrize("asker", ["this chat", ""])
+def test_a_version_that_is_tried_answers_its_own_askers_and_says_so(
+    db: Database, searcher: Searcher, asker: str
+) -> None:
+    """Without a name for the conversation, its first words are the name."""
+    question = "How do I mount an ISO image?"
+    new = ScriptedModel("Use sudo mount -o loop image.iso.", small=False)
+    new.version = "scripted@2"
+    model = TriedModel(new, asker or question)
+
+    async def collect(asker: str, *turns: Turn) -> list[AnswerEvent]:
+        answers = Answerer(db, searcher, model).answer(turns, asker=asker)
+        return [event async for event in answers]
+
+    told = anyio.run(collect, asker, Turn("user", question))
+    assert told[0] == Serving("scripted@2")
+    assert len(new.asked) == 1 and not model.asked
+    told = anyio.run(collect, "another chat", Turn("user", question))
+    assert told[0] == Serving("scripted@1")
+    assert len(new.asked) == 1 and len(model.asked) == 1

@@ -43,6 +43,7 @@ class Silent:
     """A fake ChatModel that must not be asked."""
 
     name = "silent"
+    version = "scripted@1"
     context_tokens = 2048
     small = True
 
@@ -58,6 +59,10 @@ class Silent:
         raise AssertionError("the model was asked")
         yield Delta("")
 
+    def serving(self, asker: str) -> Silent:
+        del asker
+        return self
+
     async def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
         return sum(len(message.content) for message in messages) // 3
 
@@ -72,6 +77,7 @@ class Large(Silent):
     """A fake large model: says what it is told to."""
 
     name = "large"
+    version = "scripted@1"
     context_tokens = 8192
     small = False
 

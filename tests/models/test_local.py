@@ -21,7 +21,8 @@ from myna.errors import ModelFileError, ModelNotReady
 from myna.models import bundled, local
 from myna.models.bundled import BundledModel
 from myna.models.chat import ChatMessage, Delta, open_model
-from myna.models.files import model_path, pin, use_model, verify_model
+from myna.models.choice import use_model
+from myna.models.files import model_path, pin, verify_model
 from myna.models.local import Address, crashed, read_address, run_server, running_server
 from myna.models.registry import DEFAULT, find_model
 from myna.settings import Settings
@@ -225,7 +226,7 @@ def test_a_missing_or_wrong_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="myna models pull"):
         asyncio.run(ask())
     path = model_path(settings, find_model(DEFAULT))
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"GGUF but not ours")
     with pytest.raises(ModelFileError, match="Delete it"):
         run_server(settings)

@@ -105,8 +105,8 @@ def test_the_card_tells_sources_licences_and_figures(place: Path) -> None:
     card = (made.folder / "README.md").read_text()
     assert "| file:posts.jsonl (CC-BY-4.0) |" in card
     assert "written by 9 authors" in card
-    assert "steps 1 to 8: 2,048 tokens were read" in card
-    assert "8 steps, 2,048 tokens." in card
+    assert "pretrain, steps 1 to 8, corpus `" in card and "`: 2,048 tokens were read of" in card
+    assert "- pretrain: 8 steps, 2,048 tokens; sequence 64, rows 4" in card
     assert "training loss, last steps" in card
     assert "not stated: ask who made it" in card
     assert str(place) not in card + (made.folder / "export.json").read_text()
@@ -116,9 +116,9 @@ def test_the_card_tells_sources_licences_and_figures(place: Path) -> None:
 def test_an_earlier_checkpoint_tells_what_it_saw_and_an_export_hands_it_on(place: Path) -> None:
     early = next(path for path in checkpoints(place / "run") if path.name.endswith("4"))
     made = export(Request(early, place / "early", "tiny", tokenizer=place / "tok", kinds=()))
-    assert "4 steps, 1,024 tokens." in (made.folder / "README.md").read_text()
+    assert "4 steps, 1,024 tokens" in (made.folder / "README.md").read_text()
     again = export(Request(made.folder, place / "again", "tiny", kinds=()))
-    assert "4 steps, 1,024 tokens." in (again.folder / "README.md").read_text()
+    assert "4 steps, 1,024 tokens" in (again.folder / "README.md").read_text()
     assert again.version == made.version
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from myna.errors import Conflict, InvalidRequest, NotFound
 from myna.train.export import Request, export
-from myna.train.model import Config, Transformer
+from myna.train.model import Config
 from myna.train.tokenizer import save_tokenizer, train_tokenizer
 from myna.train.vocabulary import LLAMA3, read_vocabulary
 from myna.train.weights import load_model
 from tests.train.llama_server import LlamaServer
+from tests.train.random_model import SHAPES, TEXTS, a_model
 
-TEXTS = [
-    "Don't print 1234 pages, it's 12:30!\n\n  New line",
-    "Der Drucker läuft wieder: Größe 5, naïve café",
-    "今日は公園で桜を見ました 🌸 한국어 텍스트",
-    "x = foo(bar)[1] != None  # tabs\tand\r\nmore\n\n\n    return {'a': 0x1F}",
-]
 ODD = [
     *TEXTS,
     "👩‍👩‍👧‍👦🏳️‍🌈 a👍🏽b ‼️",
@@ -44,32 +38,6 @@ ODD = [
     "We'LL see: I'M, you'Re, it'S l'été",
 ]
 PROMPTS = ["Don't print", "今日は", "x = foo(", "<|im_start|>user\nGröße 5<|im_end|>\n"]
-
-SHAPES = {
-    "qwen3": Config(384, 64, 192, 3, 4, 2, 32, max_position_embeddings=256),
-    "llama": Config(
-        384, 96, 160, 3, 4, 2, 24, rms_norm_eps=1e-5, rope_theta=1e4, qk_norm=False,
-        tie_word_embeddings=False, max_position_embeddings=256,
-    ),
-}  # fmt: skip
-
-
-def a_model(folder: Path, config: Config, tokenizer: Tokenizer | None = None) -> Path:
-    """A Hugging Face folder with random weights of 16 bits, large enough that logits differ."""
-    model = Transformer(config)
-    model.start(7)
-    state = {
-        name: tensor * (6 if tensor.ndim > 1 else 1) for name, tensor in model.state_dict().items()
-    }
-    state = {n: t + 0.1 * torch.randn(t.shape) if t.ndim == 1 else t for n, t in state.items()}
-    state = {name: tensor.bfloat16().float() for name, tensor in state.items()}
-    if config.tie_word_embeddings:
-        del state["lm_head.weight"]
-    folder.mkdir(parents=True)
-    save_file(state, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps(config.as_json()))
-    save_tokenizer(tokenizer or train_tokenizer(TEXTS * 3, 370), folder)
-    return folder
 
 
 @pytest.fixture(scope="module", params=["qwen3", "llama"])
@@ -192,19 +160,21 @@ def test_other_tokenizers_are_read_or_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.model
-def test_the_bundled_model_goes_through_it(model_home: Path, tmp_path: Path) -> None:
-    source = next((model_home / "models").glob("*.gguf"))
-    made = export(Request(source, tmp_path / "made", "again", kinds=("f16",))).folder
+def test_the_bundled_models_tokenizer_goes_through_it(model_home: Path, tmp_path: Path) -> None:
+    """With weights of no size: 49,152 tokens, and a chat template that adds a system message."""
+    bundled = next((model_home / "models").glob("*.gguf"))
+    config = Config(49_152, 32, 64, 1, 1, 1, 32, qk_norm=False)
+    source = a_model(tmp_path / "model", config)
+    asked = Request(source, tmp_path / "made", "small", tokenizer=bundled, kinds=("q8_0",))
+    made = export(asked).folder
     theirs = AutoTokenizer.from_pretrained(str(made))
-    with LlamaServer(source) as one, LlamaServer(made / "again-f16.gguf") as two:
+    with LlamaServer(bundled) as one, LlamaServer(made / "small-Q8_0.gguf") as two:
         for text in ODD:
             ids = theirs(text, add_special_tokens=False)["input_ids"]
             assert one.token_ids(text) == two.token_ids(text) == ids
         chat = [{"role": "user", "content": "What is a kernel?"}]
-        assert one.chat_prompt(chat) == two.chat_prompt(chat)
-        ids = one.token_ids(one.chat_prompt(chat))
-        first, second = one.next_tokens(ids), two.next_tokens(ids)
-    assert next(iter(first)) == next(iter(second))
+        told = theirs.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        assert one.chat_prompt(chat) == two.chat_prompt(chat) == told
 
 
 def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:

@@ -62,10 +62,15 @@ class FakeAnswerer:
         """Answers whose stream is open now: the model's slots in use."""
 
     async def answer(
-        self, conversation: Sequence[Turn], *, language: str = "en", now: datetime | None = None
+        self,
+        conversation: Sequence[Turn],
+        *,
+        language: str = "en",
+        now: datetime | None = None,
+        asker: str = "",
     ) -> AsyncGenerator[AnswerEvent]:
         """Play the steps."""
-        del now
+        del now, asker
         self.conversations.append(list(conversation))
         self.languages.append(language)
         self.open += 1

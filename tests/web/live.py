@@ -27,7 +27,7 @@ from tests.web.fake_answerer import FakeAnswerer
 class FakeModel:
     """A fake in the place of the model, for routes that only ask how it is."""
 
-    name = "fake-model"
+    name = version = "fake-model"
     context_tokens = 1000
     small = True
     up = True

@@ -69,6 +69,7 @@ def test_events_come_as_the_contract_says(live: Live, client: httpx2.Client) -> 
         "outcome": "answered",
         "model": "fake-model",
         "prompt_version": "v1",
+        "model_version": "fake-model",
         "state": "done",
     }
     [source] = by_kind["sources"]["sources"]

@@ -138,6 +138,7 @@ function message(chat, parent, role, text, state) {
     error: null,
     model: null,
     prompt_version: null,
+    model_version: null,
     created_at: new Date().toISOString(),
     finished_at: null,
   };
@@ -215,9 +216,10 @@ async function write(made, log, question, lines) {
   made.outcome = declined ? "declined" : "answered";
   made.model = "fake-135m";
   made.prompt_version = "fake-1";
+  made.model_version = `${made.model}@0123456789ab`;
   log.ended = true;
-  const { outcome, model, prompt_version, state } = made;
-  push(log, "done", { outcome, model, prompt_version, state });
+  const { outcome, model, prompt_version, model_version, state } = made;
+  push(log, "done", { outcome, model, prompt_version, model_version, state });
 }
 
 function streamEvents(request, response, id, url) {

@@ -18,6 +18,7 @@ export function makeMessage(more: Partial<Message> = {}): Message {
     error: null,
     model: null,
     prompt_version: null,
+    model_version: null,
     created_at: "2026-11-24T00:00:00Z",
     finished_at: null,
     ...more,

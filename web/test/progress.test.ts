@@ -14,7 +14,14 @@ const EVENTS: StreamEvent[] = [
   { type: "unsupported", start: 9, end: 13 },
   { type: "notice", code: "truncated", text: "Cut." },
   { type: "usage", prompt_tokens: 10, completion_tokens: 4 },
-  { type: "done", outcome: "answered", model: "m", prompt_version: "p1", state: "done" },
+  {
+    type: "done",
+    outcome: "answered",
+    model: "m",
+    prompt_version: "p1",
+    model_version: "m@1",
+    state: "done",
+  },
 ];
 
 describe("advance", () => {

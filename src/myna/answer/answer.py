@@ -23,6 +23,7 @@ from myna.answer.events import (
     Done,
     LeftOut,
     Notice,
+    Serving,
     Source,
     Sources,
     Status,
@@ -150,9 +151,12 @@ class Answerer:
         now: datetime | None = None,
         without: Callable[[StoredPost], bool] = lambda _post: False,
         task: Task | None = None,
+        asker: str = "",
     ) -> AsyncGenerator[AnswerEvent]:
         """The events of the answer to the last turn, which rests on no post of ``without``. Where it
-        asks to explain, sum up or check a post, or ``task`` says so, that post is told of.
+        asks to explain, sum up or check a post, or ``task`` says so, that post is told of. ``asker``
+        stays the same within a conversation (by default its first words): where a new version of the
+        model is tried, it decides who answers.
 
         Raises:
             InvalidRequest: there is no question.
@@ -163,6 +167,26 @@ class Answerer:
         question = conversation[-1].text.strip()
         if not question:
             raise InvalidRequest("Ask something.")
+        model = self._model.serving(asker or conversation[0].text)
+        yield Serving(model.version)
+        chosen = self
+        if model is not self._model:
+            chosen = Answerer(self._db, self._searcher, model, self._account_of)
+        told = chosen._answer(conversation, question, language, now, without, task=task)
+        async with aclosing(told) as events:
+            async for event in events:
+                yield event
+
+    async def _answer(
+        self,
+        conversation: Sequence[Turn],
+        question: str,
+        language: str,
+        now: datetime | None,
+        without: Callable[[StoredPost], bool],
+        *,
+        task: Task | None,
+    ) -> AsyncGenerator[AnswerEvent]:
         spoken = language_asked(question, language)
         if task is None and (talk := small_talk(question)):
             async with aclosing(self._talk(talk, question, spoken)) as events:

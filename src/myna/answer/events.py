@@ -27,6 +27,14 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """The version of the model that stands behind the answer, whoever finds its words. The first
+    event; empty where it is not known yet."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What Myna is doing now."""
 
@@ -124,4 +132,6 @@ class Done:
     prompt_version: str
 
 
-AnswerEvent = Status | Sources | LeftOut | Text | Citation | Unsupported | Notice | Usage | Done
+AnswerEvent = (
+    Serving | Status | Sources | LeftOut | Text | Citation | Unsupported | Notice | Usage | Done
+)

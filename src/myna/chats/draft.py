@@ -12,6 +12,7 @@ from myna.answer.events import (
     Done,
     LeftOut,
     Notice,
+    Serving,
     Source,
     Sources,
     Text,
@@ -36,6 +37,9 @@ class Draft:
         self.characters = 0
         self.usage: dict[str, int] = {}
         self.left_out = 0
+        self.version = ""
+        """Of the model that stands behind it."""
+        self.first_word_ms: int | None = None
         self.given: list[Ground] = []
         """All posts that it was given, and what these reply to."""
         self.gone: Mapping[int, Reason] = {}
@@ -53,6 +57,8 @@ class Draft:
             case Sources(posts=posts):
                 self.sources = posts
                 self.given = [ground for source in posts for ground in _grounds(source)]
+            case Serving(version=version):
+                self.version = version
             case LeftOut(posts=posts):
                 self.left_out = posts
             case Citation(start=start, end=end, numbers=numbers):
@@ -102,9 +108,19 @@ class Draft:
         return found
 
     @property
+    def outcome(self) -> str | None:
+        """answered, declined or small_talk; None until it is known."""
+        return self.done.outcome if self.done else None
+
+    @property
     def model(self) -> str | None:
         """What wrote it; None until it is known."""
         return self.done.model if self.done else None
+
+    @property
+    def model_version(self) -> str | None:
+        """Of the model that stands behind it; None where that is not known (yet)."""
+        return self.version or (self.model if self.model != OWN else None)
 
     def progress(self) -> Progress:
         """A copy for the store and for those who look; later events do not change it."""
@@ -113,7 +129,7 @@ class Draft:
     def _progress(self) -> Progress:
         return Progress(
             state=self.state,
-            outcome=self.done.outcome if self.done else None,
+            outcome=self.outcome,
             text=self.text,
             spans=tuple(self._spans),
             notices=tuple(self._notices),
@@ -123,6 +139,8 @@ class Draft:
             prompt_version=self.done.prompt_version if self.done else None,
             finished_at=self.finished_at,
             left_out=self.left_out,
+            model_version=self.model_version,
+            first_word_ms=self.first_word_ms,
         )
 
     def _span(self, kind: str, start: int, end: int, numbers: tuple[int, ...]) -> None:

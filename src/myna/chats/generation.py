@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from uuid import UUID
 
-from myna.answer.events import AnswerEvent, Done, Notice, Text
+from myna.answer.events import AnswerEvent, Done, Notice, Serving, Text
 from myna.chats.draft import Draft
 from myna.chats.log import EventLog, Failed, Finished, Withdrawn
 from myna.db.grounds import Ground, Reason
@@ -120,6 +120,7 @@ class Generation:
         if isinstance(event, Text):
             if self.first_text_s is None:
                 self.first_text_s = time.monotonic() - self.started
+                self.draft.first_word_ms = round(self.first_text_s * 1000)
             self._pending.append(event.delta)
             if self._timer is None:
                 loop = asyncio.get_running_loop()
@@ -130,7 +131,7 @@ class Generation:
                     self._timer = loop.call_later(pause, self._flush)
             return
         self._flush()
-        if not isinstance(event, Done):  # readers are told when it is saved: see _keep
+        if not isinstance(event, Done | Serving):  # told when it is saved: see _keep
             self.log.append(event)
 
     def _flush(self) -> None:
@@ -206,6 +207,7 @@ class Generation:
                     done.outcome if done else None,
                     done.model if done else None,
                     done.prompt_version if done else None,
+                    draft.model_version,
                 )
             )
         self.log.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -30,7 +30,9 @@ MOST_KEPT = 256
 class Generations:
     """Starts, finds and ends answers. Belongs to one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, ended: Callable[[Generation], None] = lambda one: None) -> None:
+        """``ended`` is told of each answer that has ended."""
+        self._told = ended
         self._running: dict[UUID, Generation] = {}
         self._ended: dict[UUID, tuple[float, Generation]] = {}
         self._reserved: Counter[str | None] = Counter()
@@ -38,6 +40,8 @@ class Generations:
         self.ended_by_state: Counter[str] = Counter()
         self.tokens: Counter[str] = Counter()
         """``prompt_tokens`` and ``completion_tokens`` of all ended answers."""
+        self.ended_by_version: Counter[tuple[str, str]] = Counter()
+        """Version of the model, how it ended."""
         self.first_text_s = 0.0
         """Sum over ``first_texts`` answers of the time to their first word."""
         self.first_texts = 0
@@ -121,7 +125,9 @@ class Generations:
         del self._running[generation.id]
         draft = generation.draft
         self.ended_by_state[draft.state] += 1
+        self.ended_by_version[draft.model_version or "", draft.outcome or draft.state] += 1
         self.tokens.update(draft.usage)
+        self._told(generation)
         if generation.first_text_s is not None:
             self.first_text_s += generation.first_text_s
             self.first_texts += 1

@@ -23,6 +23,7 @@ class Finished:
     outcome: str | None
     model: str | None
     prompt_version: str | None
+    model_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

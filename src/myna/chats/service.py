@@ -48,7 +48,12 @@ class Answers(Protocol):
     """What writes answers: ``myna.answer.answer.Answerer``."""
 
     def answer(
-        self, conversation: Sequence[Turn], *, language: str = "en", now: datetime | None = None
+        self,
+        conversation: Sequence[Turn],
+        *,
+        language: str = "en",
+        now: datetime | None = None,
+        asker: str = "",
     ) -> AsyncGenerator[AnswerEvent]:
         """The events of the answer to the last turn."""
         ...
@@ -187,7 +192,9 @@ class ChatService:
     def _start(
         self, viewer: str, answer: Message, path: Sequence[Message], language: str
     ) -> Generation:
-        events = self._answers.answer(conversation(path), language=language)
+        events = self._answers.answer(
+            conversation(path), language=language, asker=str(answer.chat_id)
+        )
         return self.generations.start(answer.id, viewer, events, partial(self._save, answer.id))
 
     def _newer(self, viewer: str) -> dict[UUID, Snapshot]:

@@ -134,6 +134,7 @@ async def _collect(answerer: Answerer, question: str, language: str) -> str:
         Done,
         LeftOut,
         Notice,
+        Serving,
         Sources,
         Text,
         Turn,
@@ -146,6 +147,8 @@ async def _collect(answerer: Answerer, question: str, language: str) -> str:
         match event:
             case Sources(posts=posts):
                 told["sources"] = [_source(source) for source in posts]
+            case Serving(version=version):
+                told["model_version"] = version
             case LeftOut(posts=left_out):
                 told["left_out"] = left_out
             case Text(delta=delta):

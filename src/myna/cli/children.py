@@ -24,6 +24,8 @@ STEADY_S = 60.0
 """A child that ran so long starts with the first pause again."""
 LARGEST_LOG_BYTES = 10_000_000
 KEPT_LOG_BYTES = 1_000_000
+REMOVE_S = 3.0
+"""How long one that is taken away may take to stop, while the others are not watched."""
 STOP_S = 8.0
 """How long children may take to stop before they are killed."""
 
@@ -132,6 +134,29 @@ class Children:
                 changed = True
         if changed:
             self._write_state()
+
+    def has(self, name: str) -> bool:
+        """Whether there is a child of that name."""
+        return any(child.name == name for child in self.children)
+
+    def add(self, child: Child) -> None:
+        """Start one more."""
+        self.children.append(child)
+        child.start()
+        self._write_state()
+
+    def remove(self, name: str) -> None:
+        """Stop a child and watch it no more; does not wait for long."""
+        for child in [child for child in self.children if child.name == name]:
+            self.children.remove(child)
+            if child.process and child.running:
+                child.process.terminate()
+                try:
+                    child.process.wait(REMOVE_S)
+                except subprocess.TimeoutExpired:
+                    child.process.kill()
+                    child.process.wait()
+        self._write_state()
 
     def stop(self) -> None:
         """SIGTERM to all, in reverse order of their start; SIGKILL to what has not stopped."""

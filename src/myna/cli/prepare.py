@@ -13,7 +13,7 @@ from rich.console import Console
 
 from myna.cli.children import stop_with_parent
 from myna.cli.progress import shown_progress
-from myna.errors import MynaError
+from myna.errors import ModelFileError, MynaError
 from myna.settings import Settings, load_settings
 from myna.telemetry import configure_logging
 
@@ -34,8 +34,6 @@ def prepare(
     if parent := os.environ.get("MYNA_PARENT"):
         stop_with_parent(int(parent))
     from myna.db.engine import open_database
-    from myna.models.fetch import pull_model
-    from myna.models.files import model_in_use
 
     settings = load_settings()
     configure_logging(settings.log_level)
@@ -49,7 +47,7 @@ def prepare(
             raise SystemExit(0)
         with shown_progress(console) as progress:
             if not settings.model_url:
-                pull_model(settings, model_in_use(settings), progress)
+                _fetch_model(settings, progress)
             if settings.demo:
                 _load_demo(db, progress)
         _note_accounts(settings, db)
@@ -60,6 +58,21 @@ def prepare(
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         db.dispose()
+
+
+def _fetch_model(settings: Settings, progress: Progress) -> None:
+    """The file of the model in use. One that was added and is gone is taken back."""
+    from myna.models.choice import model_in_use
+    from myna.models.fetch import pull_model
+    from myna.models.local import taken_back
+
+    model = model_in_use(settings)
+    try:
+        pull_model(settings, model, progress)
+    except ModelFileError as error:
+        if model.origins or not taken_back(settings, model, str(error)):
+            raise
+        _fetch_model(settings, progress)
 
 
 def _load_demo(db: Database, progress: Progress) -> None:

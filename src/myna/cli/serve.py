@@ -24,6 +24,7 @@ class Role(Enum):
     index = "index"
     embed = "embed"
     model = "model"
+    canary = "canary"
     demo = "demo"
     feeds = "feeds"
 
@@ -38,7 +39,7 @@ def serve(
         list[Role] | None,
         typer.Option(
             help="web (the default): the app and the API; index: the text index; embed: the "
-            "vectors; model: the local model server; demo: the replay of the demo network; feeds: "
+            "vectors; model: the local model server; canary: that of a model that is tried; demo: the replay of the demo network; feeds: "
             "the connected networks. "
             "Several may share a process, but not with web."
         ),
@@ -99,10 +100,10 @@ def _run(role: Role, settings: Settings, stop: threading.Event) -> None:
             from myna.index.embedding import run_embedder
 
             run_embedder(settings, stop)
-        case Role.model:
+        case Role.model | Role.canary:
             from myna.models.local import run_server
 
-            run_server(settings)
+            run_server(settings, "canary" if role is Role.canary else "model")
         case Role.demo:
             from myna.db.engine import open_database
             from myna.feeds.demo import run_demo

@@ -32,6 +32,7 @@ from rich.console import Console
 from myna import __version__
 from myna.cli.children import Child, Children
 from myna.errors import ConfigurationError, MynaError, StorageError
+from myna.models.choice import read_choice
 from myna.settings import Settings, load_settings
 
 FREE_DISK_BYTES = 800_000_000
@@ -39,6 +40,7 @@ FREE_DISK_BYTES = 800_000_000
 RESTART_DISK_BYTES = 100_000_000
 READY_S = 180.0
 WATCH_S = 0.3
+CANARY = "canary"
 READY_SIGN = b"ready\n"
 SMALL_HEAP = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
 """glibc keeps a heap for each thread and gives little back: 50 MB over all children without this."""
@@ -101,6 +103,7 @@ def _run(settings: Settings, console: Console, *, open_browser: bool) -> None:
             if open_browser and (os.environ.get("DISPLAY") or sys.platform == "darwin"):
                 webbrowser.open(settings.base_url)
         while not signals.stopping:
+            _follow_choice(settings, children)
             children.watch()
             time.sleep(WATCH_S)
     finally:
@@ -122,6 +125,15 @@ def _children(settings: Settings) -> list[Child]:
     if not settings.model_url:
         processes = {"model": ["serve", "--role=model"], **processes}
     return [_child(settings, name, command) for name, command in processes.items()]
+
+
+def _follow_choice(settings: Settings, children: Children) -> None:
+    """A model that is tried has a server of its own, for as long as it is tried."""
+    wanted = not settings.model_url and bool(read_choice(settings).canary)
+    if wanted and not children.has(CANARY):
+        children.add(_child(settings, CANARY, ["serve", f"--role={CANARY}"]))
+    elif not wanted and children.has(CANARY):
+        children.remove(CANARY)
 
 
 def _child(settings: Settings, name: str, command: list[str]) -> Child:

@@ -53,6 +53,10 @@ class Progress:
     finished_at: datetime | None = None
     left_out: int = 0
     """Posts that were found and left out by their authors' wish."""
+    model_version: str | None = None
+    """Of the model that stood behind it, whether its words are shown or not."""
+    first_word_ms: int | None = None
+    """Milliseconds from the question to the first word of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ def _message(row: Row[Any]) -> Message:
         row.prompt_version,
         row.finished_at,
         row.left_out,
+        row.model_version,
+        row.first_word_ms,
     )
     return Message(row.id, row.chat_id, row.parent_id, row.role, row.created_at, progress)
 
@@ -257,4 +263,6 @@ def _columns(progress: Progress) -> dict[str, Any]:
         "prompt_version": progress.prompt_version,
         "finished_at": progress.finished_at,
         "left_out": progress.left_out,
+        "model_version": progress.model_version,
+        "first_word_ms": progress.first_word_ms,
     }

@@ -289,6 +289,8 @@ messages = Table(
         server_default="0",
         comment="posts that were left out by their authors' wish",
     ),
+    Column("model_version", Text, comment="of the model that stood behind the answer"),
+    Column("first_word_ms", Integer, comment="from the question to the answer's first word"),
     CheckConstraint("role in ('user', 'assistant')", name="role"),
 )
 Index("ix_messages_chat_id", messages.c.chat_id, messages.c.position)

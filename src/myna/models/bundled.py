@@ -14,12 +14,14 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 
-from myna.errors import ModelFileError, ModelNotReady, MynaError
+from myna.errors import ModelNotReady, MynaError
+from myna.models.added import named
 from myna.models.chat import ChatMessage, Delta
+from myna.models.choice import Slot, gets_canary, model_in_use, model_of, read_choice
 from myna.models.endpoint import Endpoint
-from myna.models.files import model_in_use, model_path
+from myna.models.files import missing, model_path, version_of
 from myna.models.local import PARALLEL, Address, crashed, read_address
-from myna.models.registry import Model, find_model
+from myna.models.registry import Model
 from myna.settings import Settings
 
 RESTART_S = 6.0
@@ -40,11 +42,14 @@ _AWAY = (
 
 
 class BundledModel:
-    """A ``ChatModel`` over the local server."""
+    """A ``ChatModel`` over the local server; of the slot ``canary``, over that of the model that is
+    tried."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, slot: Slot = "model") -> None:
         self._settings = settings
-        self._chosen = model_in_use(settings)
+        self._slot: Slot = slot
+        self._chosen = model_of(settings, slot) or model_in_use(settings)
+        self._canary: BundledModel | None = None
         self._address: Address | None = None
         self._dead: Address | None = None
         """A server that could not be reached although its address is still written down."""
@@ -58,6 +63,12 @@ class BundledModel:
         return self._model.name
 
     @property
+    def version(self) -> str:
+        """The name and the beginning of its file's hash."""
+        address = read_address(self._settings, self._slot)
+        return (address.version if address else "") or version_of(self._settings, self._model)
+
+    @property
     def context_tokens(self) -> int:
         """What one request of the server can hold."""
         return self._model.context_tokens
@@ -69,8 +80,22 @@ class BundledModel:
 
     @property
     def _model(self) -> Model:
-        address = read_address(self._settings)
-        return find_model(address.name) if address else self._chosen
+        address = read_address(self._settings, self._slot)
+        if address and address.name != self._chosen.name:
+            with suppress(MynaError):  # it may have been removed meanwhile
+                self._chosen = named(self._settings, address.name)
+        return self._chosen
+
+    def serving(self, asker: str) -> BundledModel:
+        """The model that is tried, for those askers who get it while its server runs; else this."""
+        if self._slot == "canary" or not gets_canary(read_choice(self._settings), asker):
+            return self
+        address = read_address(self._settings, "canary")
+        if address is None:
+            return self
+        if self._canary is None:
+            self._canary = BundledModel(self._settings, "canary")
+        return self._canary
 
     async def stream(
         self,
@@ -149,6 +174,8 @@ class BundledModel:
         if self._endpoint is not None:
             await self._endpoint.close()
             self._endpoint = self._address = None
+        if self._canary is not None:
+            await self._canary.close()
 
     async def _server(self) -> tuple[Endpoint, Address]:
         """The running server; one that has crashed is awaited, for it is started again.
@@ -162,20 +189,17 @@ class BundledModel:
             endpoint = await self._current()
             if endpoint is not None and self._address is not None:
                 return endpoint, self._address
-            if time.monotonic() > limit or not crashed(self._settings):
+            if time.monotonic() > limit or not crashed(self._settings, self._slot):
                 break
             await asyncio.sleep(LOOK_AGAIN_S)
-        model = model_in_use(self._settings)
+        model = model_of(self._settings, self._slot) or self._chosen
         if not model_path(self._settings, model).is_file():
-            raise ModelFileError(
-                f"The file of model {model.name} is missing. "
-                f"Fetch it: myna models pull {model.name}"
-            )
+            raise missing(model)
         raise ModelNotReady(_AWAY)
 
     async def _current(self) -> Endpoint | None:
         """The connection to the server that runs now, a new one when its address has changed."""
-        address = read_address(self._settings)
+        address = read_address(self._settings, self._slot)
         if address == self._dead:
             address = None
         if address != self._address:

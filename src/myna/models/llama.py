@@ -7,6 +7,7 @@ where it listens, for this user's eyes alone, when it can answer.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+PARENT = "MYNA_PARENT"
+"""The environment variable with the number of the process that must outlive this one."""
 PROGRAM = "MYNA_LLAMA_PROGRAM"
 """The environment variable with the ``Program`` as JSON."""
 BATCH_TOKENS = 128
@@ -38,13 +41,20 @@ class Program:
     model_file: str
     name: str
     """The model's name in the registry."""
+    version: str
+    """As it is recorded on answers."""
     context_tokens: int
     """Of one answer; there are ``parallel`` of them."""
     parallel: int
     threads: int
     address_file: str
     choice_file: str
-    """A file whose change means that another model was chosen; "" when it cannot be."""
+    """JSON whose field ``slot`` names the model; another name means another choice. "" when it cannot
+    change."""
+    slot: str
+    """``model`` or ``canary``."""
+    starts_file: str
+    """Where it is noted that this version could be started; "": nowhere."""
     again: list[str]
     """The command that serves the new choice."""
 
@@ -52,19 +62,22 @@ class Program:
 def main() -> None:
     """Serve until SIGTERM or another choice."""
     program = Program(**json.loads(os.environ.pop(PROGRAM)))
+    _stop_with_parent()
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
-    chosen = _text(program.choice_file)
     address = Path(program.address_file)
     key = secrets.token_urlsafe(24)
     server = load(program, key)
     write_address(
         address,
-        {"url": server.listening_address, "key": key, "name": program.name, "pid": os.getpid()},
-    )
+        {"url": server.listening_address, "key": key, "name": program.name, "pid": os.getpid(),
+         "version": program.version},
+    )  # fmt: skip
+    if program.starts_file:
+        write_whole(Path(program.starts_file), {"version": program.version, "tries": 0})
     try:
         answered = checked = time.monotonic()
-        while _text(program.choice_file) == chosen:
+        while _chosen(program) == program.name:
             time.sleep(LOOK_S)
             now = time.monotonic()
             if now - checked >= CHECK_S:
@@ -107,9 +120,16 @@ def load(program: Program, key: str) -> Any:
         )
 
 
+def write_whole(path: Path, told: dict[str, object]) -> None:
+    """Readers see the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(json.dumps(told))
+    temporary.replace(path)
+
+
 def write_address(path: Path, address: dict[str, object]) -> None:
     """Whole, and readable by this user alone: it holds the key."""
-    temporary = path.with_name(f".model.{os.getpid()}.json")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.json")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -125,10 +145,21 @@ def _answers(url: str, key: str) -> bool:
     return False
 
 
-def _text(path: str) -> str:
-    with suppress(OSError):
-        return Path(path).read_text() if path else ""
-    return ""
+def _chosen(program: Program) -> str:
+    """The name that is chosen for this process now; one that cannot be read is taken to be ours."""
+    with suppress(OSError, ValueError, AttributeError):
+        if program.choice_file:
+            return str(json.loads(Path(program.choice_file).read_text()).get(program.slot))
+    return program.name
+
+
+def _stop_with_parent() -> None:
+    """SIGTERM when the parent dies, where it said who it is (Linux; as ``cli.children`` has it)."""
+    if sys.platform == "linux" and (parent := os.environ.get(PARENT)):
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+        if os.getppid() != int(parent):
+            sys.exit(0)
 
 
 def _leave(number: int, frame: object) -> None:

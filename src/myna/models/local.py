@@ -16,9 +16,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from myna.errors import ModelNotReady
+from myna.errors import InvalidRequest, ModelError, ModelNotReady
 from myna.models import llama
-from myna.models.files import IN_USE, model_in_use, verify_model
+from myna.models.choice import CHOICE, Slot, model_in_use, model_of, roll_back
+from myna.models.files import verify_model, version_of
+from myna.models.registry import Model
 from myna.settings import Settings
 from myna.telemetry import get_logger
 
@@ -27,6 +29,9 @@ PARALLEL = 2
 SPIN_COUNT = 300
 """How long OpenMP's threads spin for each other (GNU's default 300,000 rounds). With both cores of
 two busy elsewhere, the default reads 38 tokens/s and this 150 to 190; quiet, they are equal."""
+
+MOST_STARTS = 3
+"""A version that was never ready is started so often; then the choice is taken back."""
 
 log = get_logger("models")
 
@@ -39,45 +44,96 @@ class Address:
     key: str
     name: str
     pid: int
+    version: str = ""
+    """The model's name and the beginning of its file's hash."""
 
 
-def run_server(settings: Settings) -> None:
-    """Become the server of the model in use: check its file, then turn into ``llama.py``.
+def run_server(settings: Settings, slot: Slot = "model") -> None:
+    """Become the server of a slot's model: check its file, then turn into ``llama.py``.
 
     The process keeps its number and its parent; what checked the file (settings, hashes) is gone
-    from memory, 35 MB. Does not return.
+    from memory, 35 MB. Returns only where there is nothing to be tried (any more). A model that
+    cannot be started is taken back, if there was one before it.
 
     Raises:
         ModelFileError: the model's file is missing or not the pinned one.
+        ModelNotReady: it was started again and again and never got ready.
     """
-    model = model_in_use(settings)
-    path = verify_model(settings, model)
+    while model := model_of(settings, slot):
+        try:
+            path = verify_model(settings, model)
+            _count_start(settings, slot, model)
+        except ModelError as error:
+            if not taken_back(settings, model, str(error)):
+                raise
+            continue
+        _become(settings, slot, model, path)
+
+
+def taken_back(settings: Settings, model: Model, why: str) -> bool:
+    """Take back the choice of a model that cannot be served; False: there is no other."""
+    if settings.model_name:
+        return False
+    try:
+        now = roll_back(settings, of=model.name, why=f"{model.name}: {why}")
+    except InvalidRequest:
+        return False
+    log.warning("a model was taken back", model=model.name, now=now.model, reason=why)
+    return True
+
+
+def _become(settings: Settings, slot: Slot, model: Model, path: Path) -> None:
     settings.run_dir.mkdir(parents=True, exist_ok=True)
     program = llama.Program(
         model_file=str(path),
         name=model.name,
+        version=version_of(settings, model),
         context_tokens=model.context_tokens,
         parallel=PARALLEL,
         threads=settings.model_threads or usable_cores(),
-        address_file=str(_address_file(settings)),
-        choice_file="" if settings.model_name else str(settings.models_dir / IN_USE),
+        address_file=str(_address_file(settings, slot)),
+        choice_file="" if settings.model_name else str(settings.models_dir / CHOICE),
+        slot=slot,
+        starts_file=str(_starts_file(settings, slot)),
         again=[sys.executable, *sys.orig_argv[1:]],
     )
-    log.info("starting the model server", model=model.name, threads=program.threads)
+    log.info("starting the model server", model=model.name, slot=slot, threads=program.threads)
     os.environ[llama.PROGRAM] = json.dumps(asdict(program))
     os.environ.setdefault("GOMP_SPINCOUNT", str(SPIN_COUNT))  # read when llama.cpp is loaded
     os.execv(sys.executable, [sys.executable, "-m", llama.__name__])
 
 
-def read_address(settings: Settings) -> Address | None:
+def _count_start(settings: Settings, slot: Slot, model: Model) -> None:
+    """Note one more start of a version; the server takes the note back when it is ready.
+
+    Raises:
+        ModelNotReady: it was started too often without getting ready.
+    """
+    path, version = _starts_file(settings, slot), version_of(settings, model)
+    told: dict[str, object] = {}
+    with suppress(OSError, ValueError):
+        told = json.loads(path.read_text())
+    tries = told.get("tries", 0) if told.get("version") == version else 0
+    tries = tries if isinstance(tries, int) else 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if tries >= MOST_STARTS:
+        path.unlink(missing_ok=True)
+        raise ModelNotReady(
+            f"It was started {tries} times and never got ready. Its log: "
+            f"{settings.logs_dir / (slot + '.log')}"
+        )
+    llama.write_whole(path, {"version": version, "tries": tries + 1})
+
+
+def read_address(settings: Settings, slot: Slot = "model") -> Address | None:
     """Where the local server listens; None when none runs."""
-    address = _read(settings)
+    address = _read(settings, slot)
     return address if address and _alive(address.pid) else None
 
 
-def crashed(settings: Settings) -> bool:
+def crashed(settings: Settings, slot: Slot = "model") -> bool:
     """Whether a server has left its address behind: it was killed and did not stop."""
-    address = _read(settings)
+    address = _read(settings, slot)
     return address is not None and not _alive(address.pid)
 
 
@@ -147,11 +203,15 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _address_file(settings: Settings) -> Path:
-    return settings.run_dir / "model.json"
+def _address_file(settings: Settings, slot: Slot) -> Path:
+    return settings.run_dir / f"{slot}.json"
 
 
-def _read(settings: Settings) -> Address | None:
+def _starts_file(settings: Settings, slot: Slot) -> Path:
+    return settings.run_dir / f"{slot}.starts"
+
+
+def _read(settings: Settings, slot: Slot) -> Address | None:
     with suppress(OSError, ValueError, TypeError):
-        return Address(**json.loads(_address_file(settings).read_text()))
+        return Address(**json.loads(_address_file(settings, slot).read_text()))
     return None

@@ -8,6 +8,7 @@ can be listed too: the first pull records it beside the file (``pins.json``) and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from myna.errors import InvalidRequest
@@ -150,8 +151,8 @@ def find_model(name: str) -> Model:
     raise InvalidRequest(f"There is no model {name!r}. Known models: {known}.")
 
 
-def fitting(memory_bytes: int) -> list[Model]:
+def fitting(memory_bytes: int, models: Sequence[Model] = MODELS) -> list[Model]:
     """The models that fit a machine with so much memory, the largest first."""
     room = memory_bytes - MEMORY_BESIDE_BYTES
-    fit = [model for model in MODELS if model.memory_bytes <= room]
+    fit = [model for model in models if model.memory_bytes <= room]
     return sorted(fit, key=lambda model: model.parameters, reverse=True)

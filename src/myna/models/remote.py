@@ -52,6 +52,16 @@ class RemoteModel:
         return self._settings.model_name or (self._card.name if self._card else "")
 
     @property
+    def version(self) -> str:
+        """Its name: a server does not tell more."""
+        return self.name
+
+    def serving(self, asker: str) -> RemoteModel:
+        """Always this one: what stands behind the URL is the server's business."""
+        del asker
+        return self
+
+    @property
     def context_tokens(self) -> int:
         """MYNA_MODEL_CONTEXT, else what the server says, else 8192."""
         told = self._card.context_tokens if self._card else None

@@ -7,8 +7,8 @@ praised.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from myna import __version__
 from myna.train.lineage import Corpus, Lineage
@@ -45,11 +45,10 @@ class Facts:
     chat: bool
     """Whether there is a chat template."""
     files: Sequence[Written]
-    lineage: Lineage | None = None
+    lineage: Sequence[Lineage] = ()
+    """The runs behind it, the first one first."""
     base: str = ""
     adapter_rank: int = 0
-    figures: Mapping[str, float] = field(default_factory=dict)
-    """Of an evaluation."""
 
 
 def write_card(facts: Facts) -> str:
@@ -108,29 +107,32 @@ def _what(facts: Facts) -> str:
 
 
 def _data(facts: Facts) -> str:
-    lineage = facts.lineage
-    if lineage is None or not lineage.corpora:
-        return (
-            "There is no record of what it learnt from"
-            + (" beside its base" if facts.base else "")
-            + ". Do not take that for a sign that nobody would mind.\n"
+    corpora = [corpus for run in facts.lineage for corpus in run.corpora]
+    parts = [_corpus(run.method, corpus) for run in facts.lineage for corpus in run.corpora]
+    if facts.base or not corpora:
+        parts.insert(
+            0,
+            f"There is no record of what {facts.base or 'it'} learnt from. Do not take that for a "
+            "sign that nobody would mind.\n",
         )
-    stores = any(
-        source.name.startswith("store:") for one in lineage.corpora for source in one.sources
-    )
-    parts = [_corpus(one) for one in lineage.corpora]
+    stores = any(one.name.startswith("store:") for corpus in corpora for one in corpus.sources)
     return "\n".join([*parts, *([POLICY + "\n"] if stores else [])])
 
 
-def _corpus(corpus: Corpus) -> str:
+def _corpus(method: str, corpus: Corpus) -> str:
     first, stop = corpus.steps
-    head = f"Corpus `{corpus.fingerprint}`, steps {first + 1:,} to {stop:,}: "
-    head += f"{corpus.tokens_read:,} tokens were read"
+    head = f"{method}, steps {first + 1:,} to {stop:,}, corpus `{corpus.fingerprint}`: "
+    read, there = corpus.tokens_read, corpus.tokens
+    kind = "tokens"
+    if corpus.examples_read:
+        read, kind = corpus.examples_read, "examples"
+        there = sum(one.documents for one in corpus.sources)
+    head += f"{read:,} {kind} were read"
     if not corpus.there:
         return f"{head}. The corpus is no longer there to be counted.\n"
-    rounds = corpus.tokens_read / corpus.tokens if corpus.tokens else 0
+    rounds = read / there if there else 0
     lines = [
-        f"{head} of {corpus.tokens:,} ({rounds:.2f} rounds), written by {corpus.authors:,} authors.\n",
+        f"{head} of {there:,} ({rounds:.2f} rounds), written by {corpus.authors:,} authors.\n",
         "| source (licence) | documents | tokens |",
         "| --- | ---: | ---: |",
         *(f"| {one.name} | {one.documents:,} | {one.tokens:,} |" for one in corpus.sources),
@@ -144,26 +146,34 @@ def _corpus(corpus: Corpus) -> str:
 
 
 def _training(facts: Facts) -> str:
-    lineage = facts.lineage
-    if lineage is None:
+    if not facts.lineage:
         return "There is no record of its training.\n"
-    told = {name: value for name, value in lineage.settings.items() if name != "fingerprint"}
-    lines = [f"{lineage.step:,} steps, {lineage.tokens:,} tokens."]
-    if told:
-        lines.append(
-            "Settings: " + ", ".join(f"{name} {value}" for name, value in told.items()) + "."
-        )
-    return " ".join(lines) + "\n"
+    return "".join(_run(run) for run in facts.lineage)
+
+
+def _run(run: Lineage) -> str:
+    hidden = {"fingerprint", "method"}
+    told = ", ".join(
+        f"{name} {value}" for name, value in run.settings.items() if name not in hidden
+    )
+    return f"- {run.method}: {run.step:,} steps, {run.read}" + (f"; {told}" if told else "") + "\n"
 
 
 def _figures(facts: Facts) -> str:
-    rows: list[tuple[str, str]] = []
-    if facts.lineage and facts.lineage.loss is not None:
-        rows.append(("training loss, last steps (nats a token)", f"{facts.lineage.loss:.4f}"))
-    rows += [(name, f"{value:.4g}") for name, value in facts.figures.items()]
+    rows = [
+        (f"{run.method}: {what}", value)
+        for run in facts.lineage
+        for what, value in (
+            ("training loss, last steps", run.loss),
+            ("loss on authors that it never read (nats a token)", run.held_out),
+            ("bits a byte on authors that it never read", run.bits_per_byte),
+        )
+        if value is not None
+    ]
     if not rows:
         return "None were recorded.\n"
-    return "| figure | value |\n| --- | ---: |\n" + "".join(f"| {a} | {b} |\n" for a, b in rows)
+    lines = [f"| {what} | {value:.4f} |\n" for what, value in rows]
+    return "| figure | value |\n| --- | ---: |\n" + "".join(lines)
 
 
 def _files(facts: Facts) -> str:

@@ -12,17 +12,17 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from myna.errors import Conflict, InvalidRequest
+from myna.errors import Conflict, InvalidRequest, NotFound
 from myna.train.card import Facts, Written, write_card
 from myna.train.gguf import KINDS, About, write_adapter, write_gguf
-from myna.train.lineage import Lineage, read_lineage
-from myna.train.lora import Adapter, read_adapter
+from myna.train.lineage import Lineage, read_lineages
+from myna.train.lora import ADAPTER, Adapter, read_adapter
 from myna.train.shards import read_index, replace_file
 from myna.train.tensors import Tensors, checkpoint_of, open_tensors
 from myna.train.tokenizer import load_tokenizer
@@ -77,6 +77,7 @@ def export(asked: Request, told: Told = lambda what: None) -> Exported:
         raise InvalidRequest(f"--gguf: {wrong[0]} is none of {', '.join(KINDS)}.")
     if asked.folder.exists():
         raise Conflict(f"{asked.folder} is there already. Give a new folder.")
+    asked = _resolved(asked)
     adapter = read_adapter(asked.adapter) if asked.adapter else None
     tensors = open_tensors(asked.source, adapter)
     vocabulary = read_vocabulary(_tokenizer(asked))
@@ -136,7 +137,7 @@ class _Export:
             bool(self.vocabulary.template),
             tuple(self.written),
             lineage,
-            asked.base or (Path(self.adapter.base).name if self.adapter else ""),
+            asked.base,
             self.adapter.rank if self.adapter else 0,
         )
         replace_file(self.beside / "README.md", write_card(facts).encode())
@@ -151,7 +152,7 @@ class _Export:
             "context": facts.context,
             "chat": facts.chat,
             "files": {one.name: {"bytes": one.bytes, "sha256": one.sha256} for one in self.written},
-            "lineage": lineage.as_json() if lineage else None,
+            "lineage": [one.as_json() for one in lineage],
         }
         replace_file(self.beside / MANIFEST, json.dumps(manifest, indent=1).encode())
         return Exported(asked.folder, version, tuple(self.written))
@@ -221,21 +222,39 @@ class _Export:
         self.written.append(Written(name, path.stat().st_size, digest.hexdigest()))
 
 
+def _resolved(asked: Request) -> Request:
+    """What is to be read: of a post-training run its model, of an adapter the base that it names."""
+    source, adapter = asked.source, asked.adapter
+    if adapter is None and (source / "run.json").is_file() and (source / "model").is_dir():
+        source = source / "model"
+    if adapter is None and (source / ADAPTER).is_file():
+        source, adapter = Path(read_adapter(source).base), source
+        if not source.exists():
+            raise NotFound(
+                f"{adapter} is an adapter of {source}, which is not there. Give its base, and the "
+                "adapter with --adapter."
+            )
+    base = asked.base
+    if adapter and not base and not read_lineages(source):
+        base = source.stem
+    return replace(asked, source=source, adapter=adapter, base=base)
+
+
 def _tokenizer(asked: Request) -> Path:
-    """Where the tokenizer is: as asked, in the source, in the adapter, or of the run's corpus."""
+    """Where the tokenizer is: as asked, with the adapter, or in the source."""
     source = asked.source
     run = source.parent if (source / ".metadata").is_file() else source
-    if asked.tokenizer is None:
-        if source.is_file():
-            return source
-        for folder in (asked.adapter, run):
-            if folder and (folder / "tokenizer.json").is_file():
-                return folder
-        raise InvalidRequest(
-            f"{run} has no tokenizer. Give the one that its corpus was made with: --tokenizer FOLDER"
-        )
-    _check_corpus(run, asked.tokenizer)
-    return asked.tokenizer
+    if asked.tokenizer is not None:
+        _check_corpus(run, asked.tokenizer)
+        return asked.tokenizer
+    for folder in (asked.adapter, run):
+        if folder and (folder / "tokenizer.json").is_file():
+            return folder
+    if source.is_file():
+        return source
+    raise InvalidRequest(
+        f"{run} has no tokenizer. Give the one that its corpus was made with: --tokenizer FOLDER"
+    )
 
 
 def _check_corpus(run: Path, tokenizer: Path) -> None:
@@ -251,16 +270,14 @@ def _check_corpus(run: Path, tokenizer: Path) -> None:
         )
 
 
-def _lineage(asked: Request) -> Lineage | None:
-    """Of the source, or of the adapter where that has the record."""
-    if asked.adapter and (found := read_lineage(asked.adapter)):
+def _lineage(asked: Request) -> tuple[Lineage, ...]:
+    """Of the adapter's run and what that started from; else of the source."""
+    if asked.adapter and (found := read_lineages(asked.adapter)):
         return found
-    if asked.source.is_file():
-        return None
-    checkpoint = checkpoint_of(asked.source)
+    checkpoint = checkpoint_of(asked.source) if asked.source.is_dir() else None
     if checkpoint is None:
-        return read_lineage(asked.source)
-    return read_lineage(checkpoint.parent, int(checkpoint.name.removeprefix("step-")))
+        return read_lineages(asked.source)
+    return read_lineages(checkpoint.parent, int(checkpoint.name.removeprefix("step-")))
 
 
 def _json(told: object) -> bytes:

@@ -1,4 +1,4 @@
-"""What a run's folder tells of the model in it: what it read, under whose consent, how it went.
+"""What the runs behind a model tell of it: what each read, under whose consent, how it went.
 
 Sources are told with their licences, authors as a number alone, folders not at all: a model card is
 published, and where somebody keeps a corpus is nobody's business.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from myna.errors import MynaError
 from myna.train.shards import Index, open_rows, read_index
 from myna.train.spans import Span, read_spans
 
-SEEN = "seen.jsonl"
-PROGRESS = "progress.jsonl"
+RUN, SEEN, PROGRESS = "run.json", "seen.jsonl", "progress.jsonl"
+"""In a run's folder."""
+HELD_OUT = "held-out.jsonl"
 LAST_STEPS = 20
 """Whose mean loss is told: a single step's says little."""
 
@@ -41,6 +42,8 @@ class Corpus:
     steps: tuple[int, int]
     """First, and behind the last."""
     tokens_read: int
+    """0: the run read examples."""
+    examples_read: int = 0
     tokens: int = 0
     authors: int = 0
     sources: tuple[Source, ...] = ()
@@ -54,42 +57,65 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """All that is known."""
+    """All that is known of a run."""
 
+    method: str
+    """pretrain, sft, dpo or grpo."""
     settings: dict[str, Any]
     """``run.json`` without its folders."""
     corpora: tuple[Corpus, ...]
     step: int
     loss: float | None
-    """Nats a token, the mean of the last steps."""
+    """The mean of the last steps; nats a token where it was pretrained or fine-tuned."""
+    held_out: float | None = None
+    """Nats a token on documents of authors that it never read."""
+    bits_per_byte: float | None = None
+    """Of the same documents."""
 
     @property
-    def tokens(self) -> int:
-        """Read in all."""
-        return sum(corpus.tokens_read for corpus in self.corpora)
+    def read(self) -> str:
+        """How much, in words."""
+        tokens = sum(corpus.tokens_read for corpus in self.corpora)
+        examples = sum(corpus.examples_read for corpus in self.corpora)
+        return f"{tokens:,} tokens" if tokens else f"{examples:,} examples"
 
     def as_json(self) -> dict[str, Any]:
         """For the export's own record."""
         return asdict(self)
 
 
-def read_lineage(folder: Path, step: int | None = None) -> Lineage | None:
-    """Of a run (up to one of its steps), or of an export, which hands on what it was made of."""
+def read_lineages(folder: Path, step: int | None = None) -> tuple[Lineage, ...]:
+    """Of all runs behind a model, the first one first: of a run (up to one of its steps) or the model
+    in it, and of what it started from; or of an export, which hands on what it was made of."""
     exported = folder / "export.json"
     if exported.is_file():
-        told = json.loads(exported.read_text()).get("lineage")
-        return _from_json(told) if told else None
-    if not (folder / "run.json").is_file():
-        return None
+        return tuple(_from_json(one) for one in json.loads(exported.read_text())["lineage"])
+    if folder.name == "model" and not (folder / RUN).is_file():
+        folder = folder.parent
+    if not (folder / RUN).is_file():
+        return ()
+    told = json.loads((folder / RUN).read_text())
+    start = Path(told["start"]) if told.get("start") else None
+    before = read_lineages(start) if start and start.is_dir() else ()
+    return (*before, _lineage(folder, told, step))
+
+
+def _lineage(folder: Path, told: dict[str, Any], step: int | None) -> Lineage:
     progress = [one for one in _lines(folder / PROGRESS) if step is None or one["step"] <= step]
     losses = [float(one["loss"]) for one in progress if not one.get("rolled_back")][-LAST_STEPS:]
     reached = max((int(one["step"]) for one in progress), default=0)
     spans = [one for one in read_spans(folder / SEEN) if step is None or one.start < step]
+    reached = reached if step is None else step
+    measured = [one for one in _lines(folder / HELD_OUT) if one["step"] <= reached]
+    latest = measured[-1] if measured else {}
     return Lineage(
-        _settings(json.loads((folder / "run.json").read_text())),
+        str(told.get("method", "pretrain")),
+        _settings(told),
         tuple(_corpora(spans)),
-        reached if step is None else step,
+        reached,
         float(np.mean(losses)) if losses else None,
+        latest.get("loss"),
+        latest.get("bits_per_byte"),
     )
 
 
@@ -108,21 +134,28 @@ def _corpora(spans: Iterable[Span]) -> Iterable[Corpus]:
         grouped.setdefault(span.fingerprint, []).append(span)
     for fingerprint, ones in grouped.items():
         steps = (min(one.start for one in ones), max(one.stop for one in ones))
-        read = sum((one.stop - one.start) * one.rows * one.sequence for one in ones)
-        yield _corpus(Path(ones[0].corpus), fingerprint, steps, read)
+        tokens = sum((one.stop - one.start) * one.rows * one.sequence for one in ones)
+        examples = sum((one.stop - one.start) * one.rows for one in ones if not one.sequence)
+        yield _corpus(Path(ones[0].corpus), Corpus(fingerprint, steps, tokens, examples))
 
 
-def _corpus(folder: Path, fingerprint: str, steps: tuple[int, int], read: int) -> Corpus:
+def _corpus(folder: Path, known: Corpus) -> Corpus:
+    """With what the corpus itself tells, where it still can."""
     try:
         index = read_index(folder)
         forgotten = len(index.forgotten)
-        if index.fingerprint != fingerprint:
-            index = read_index(folder / "earlier" / fingerprint)
+        if index.fingerprint != known.fingerprint:
+            index = read_index(folder / "earlier" / known.fingerprint)
         sources, authors, consent = _counted(folder, index)
     except (MynaError, OSError):
-        return Corpus(fingerprint, steps, read, there=False)
-    return Corpus(
-        fingerprint, steps, read, index.tokens, authors, sources, consent, forgotten=forgotten
+        return replace(known, there=False)
+    return replace(
+        known,
+        tokens=index.tokens,
+        authors=authors,
+        sources=sources,
+        consent=consent,
+        forgotten=forgotten,
     )
 
 
@@ -167,4 +200,4 @@ def _from_json(told: dict[str, Any]) -> Lineage:
         )
         for one in told["corpora"]
     )
-    return Lineage(told["settings"], corpora, told["step"], told["loss"])
+    return replace(Lineage(**told), corpora=corpora)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from myna.errors import InvalidRequest, NotFound
 
+ADAPTER = "adapter_config.json"
 _NAME = re.compile(r"^(?:base_model\.model\.)?(.+)\.lora_(A|B)(?:\.default)?\.weight$")
 
 
@@ -56,7 +57,7 @@ def read_adapter(path: Path) -> Adapter:
     from safetensors.torch import load_file
 
     try:
-        told = json.loads((path / "adapter_config.json").read_text())
+        told = json.loads((path / ADAPTER).read_text())
         tensors = load_file(path / "adapter_model.safetensors")
     except FileNotFoundError as error:
         raise NotFound(f"{path} is no adapter: it has no {Path(error.filename).name}.") from None

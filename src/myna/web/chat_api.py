@@ -155,7 +155,7 @@ async def follow(
     `data`: `status {stage}`, `sources {sources}`, `left_out {posts}`, `text {delta}`, `citation {start, end,
     numbers}`, `unsupported {start, end}`, `notice {code, text}`, `usage {prompt_tokens,
     completion_tokens}`, `withdrawn {numbers}` (a post was withdrawn while it was read: what was told
-    so far is not to be shown, and the answer ends), and as the last one `done {outcome, model, prompt_version, state}` or
+    so far is not to be shown, and the answer ends), and as the last one `done {outcome, model, prompt_version, model_version, state}` or
     `error {code, message}`. Text that a late reader missed comes in one piece. When the events are
     no longer in memory, one `message` event holds the whole message, and the stream ends."""
     number = _number(last_event_id)

@@ -39,6 +39,14 @@ class _Figures(Collector):
         for state, count in answers.ended_by_state.items():
             ended.add_metric([state], count)
         yield ended
+        versions = CounterMetricFamily(
+            "myna_version_answers",
+            "Answers that ended, by the model's version and by what became of them.",
+            labels=["version", "end"],
+        )
+        for (version, end), count in answers.ended_by_version.items():
+            versions.add_metric([version, end], count)
+        yield versions
         tokens = CounterMetricFamily(
             "myna_tokens", "Tokens read and written by the model.", labels=["kind"]
         )

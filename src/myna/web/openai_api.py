@@ -75,7 +75,8 @@ async def complete(body: CompletionBody, request: Request, parts: Ready) -> Resp
     form. `annotations` holds the citations (`url_citation` with `start_index`, `end_index`, `url`,
     `title`), in a stream on the last delta. Beside it `myna` holds `outcome` (answered, declined,
     small_talk), `spans` (also sentences that no post supports), `sources`, `notices`,
-    `left_out` (posts left out by their authors' wish), `model` and `prompt_version`. Honoured: `stop`, `max_tokens` and `max_completion_tokens` (estimated),
+    `left_out` (posts left out by their authors' wish), `model`, `model_version` (as
+    `system_fingerprint`: of the model behind the answer) and `prompt_version`. Honoured: `stop`, `max_tokens` and `max_completion_tokens` (estimated),
     `stream_options.include_usage`, `language` (en, fr; Myna's own). Ignored: system messages,
     `temperature` and other sampling parameters. Refused: `n` above 1, `tools`, `functions`,
     `audio`, `logprobs`, a `response_format` other than text. A client that disconnects ends its

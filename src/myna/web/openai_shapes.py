@@ -71,6 +71,7 @@ class ChatCompletion(BaseModel):
     model: str
     choices: list[Choice]
     usage: Usage
+    system_fingerprint: str | None = None
 
 
 class Delta(BaseModel):
@@ -99,3 +100,4 @@ class ChatCompletionChunk(BaseModel):
     model: str
     choices: list[ChunkChoice]
     usage: Usage | None = None
+    system_fingerprint: str | None = None

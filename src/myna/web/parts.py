@@ -11,11 +11,13 @@ import gc
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from anyio import to_thread
 from fastapi import Depends, Request
 
+from myna.chats.generation import Generation
 from myna.chats.generations import Generations
 from myna.chats.service import ChatService
 from myna.db.engine import Database, open_database
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from myna.index.search import Searcher
     from myna.index.trends import Trends
     from myna.models.chat import ChatModel
+    from myna.models.rollout import Rollout
 
 TRY_AGAIN_S = 1.0
 THREADS = 3
@@ -73,6 +76,7 @@ def open_parts(settings: Settings) -> Callable[[], Parts]:
     from myna.index.search import Searcher
     from myna.index.trends import Trends
     from myna.models.chat import open_model
+    from myna.models.rollout import Rollout
     from myna.safety.consent.ledger import adopt_policy
 
     db = open_database(settings)
@@ -95,11 +99,18 @@ def open_parts(settings: Settings) -> Callable[[], Parts]:
 
     def join() -> Parts:
         answerer = Answerer(db, searcher, model, Handles(db).account_of)
-        chats = ChatService(db, answerer, Generations())
+        chats = ChatService(db, answerer, Generations(partial(_watch, Rollout(settings))))
         suggestions = Suggestions(db, searcher)
         return Parts(db, searcher, model, answerer, chats, suggestions, trends)
 
     return join
+
+
+def _watch(rollout: Rollout, generation: Generation) -> None:
+    """After an answer: a new model that breaks too often is taken back."""
+    version = generation.draft.model_version
+    if version and rollout.broken(version, generation.fault):
+        asyncio.get_running_loop().run_in_executor(None, rollout.take_back, version)
 
 
 class Wiring:

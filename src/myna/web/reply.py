@@ -51,6 +51,7 @@ class Reply:
             model=MODEL,
             choices=[Choice(message=message, finish_reason=self.finish_reason)],
             usage=self.usage(),
+            system_fingerprint=self.draft.model_version,
         )
 
     def first(self) -> ChatCompletionChunk:
@@ -107,6 +108,7 @@ class Reply:
             "left_out": progress.left_out,
             "model": progress.model,
             "prompt_version": progress.prompt_version,
+            "model_version": progress.model_version,
         }
 
     def _spans(self) -> list[dict[str, Any]]:
@@ -129,6 +131,7 @@ class Reply:
         self, delta: Delta, finish_reason: FinishReason | None = None
     ) -> ChatCompletionChunk:
         return ChatCompletionChunk(
+            system_fingerprint=self.draft.model_version,
             id=self.id,
             object="chat.completion.chunk",
             created=self.created,

@@ -133,6 +133,9 @@ class MessageView(BaseModel):
     error: ProblemView | None
     model: str | None
     prompt_version: str | None
+    model_version: str | None = Field(
+        default=None, description="Of the model behind it, whether its words are shown or not."
+    )
     created_at: datetime
     finished_at: datetime | None
 
@@ -227,6 +230,7 @@ def message_view(shown: ShownMessage) -> MessageView:
             "error": progress.error,
             "model": progress.model,
             "prompt_version": progress.prompt_version,
+            "model_version": progress.model_version,
             "created_at": message.created_at,
             "finished_at": progress.finished_at,
         }

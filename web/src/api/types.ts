@@ -84,6 +84,8 @@ export interface Message {
   error: { code: string; message: string } | null;
   model: string | null;
   prompt_version: string | null;
+  /** Of the model behind it, whether its words are shown or not. */
+  model_version: string | null;
   created_at: string;
   finished_at: string | null;
 }
@@ -200,6 +202,7 @@ export type StreamEvent =
       outcome: Outcome | null;
       model: string;
       prompt_version: string;
+      model_version: string | null;
       state: "done" | "stopped";
     }
   | { type: "error"; code: string; message: string }

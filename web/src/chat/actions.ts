@@ -101,6 +101,7 @@ function draft(chat: string, parent: string | null, role: Message["role"], text:
     error: null,
     model: null,
     prompt_version: null,
+    model_version: null,
     created_at: new Date().toISOString(),
     finished_at: null,
   };

@@ -147,8 +147,9 @@ function Made({ message }: { message: Message }) {
     prompt_tokens === undefined || completion_tokens === undefined
       ? ""
       : t.answer.tokens(prompt_tokens, completion_tokens);
+  const details = [tokens, message.model_version].filter(Boolean).join(" · ");
   return (
-    <span title={tokens} className="ml-auto truncate pl-2 text-xs text-muted">
+    <span title={details} className="ml-auto truncate pl-2 text-xs text-muted">
       {t.answer.by(message.model)}
     </span>
   );

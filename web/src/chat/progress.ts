@@ -47,11 +47,11 @@ export function advance(progress: Progress, event: StreamEvent): Progress {
       return { ...progress, message: { ...message, usage: { prompt_tokens, completion_tokens } } };
     }
     case "done": {
-      const { outcome, model, prompt_version, state } = event;
+      const { outcome, model, prompt_version, model_version, state } = event;
       return {
         ...progress,
         stage: null,
-        message: { ...message, outcome, model, prompt_version, state },
+        message: { ...message, outcome, model, prompt_version, model_version, state },
       };
     }
     case "error": {
