@@ -225,7 +225,7 @@ def test_forgetting_covers_a_set_and_says_which_steps_read_it(tmp_path: Path, po
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path, posts: Path) -> None:
     Writer(tmp_path / "c", vocabulary=300, tokenizer="t", shard_tokens=SHARD_TOKENS).finish()
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="other prompts"):
         make_examples(tmp_path / "c", [partial(read_file, posts, "CC0")], Benchmarks())
     with pytest.raises(InvalidRequest, match="myna train grounded"):
         Examples(tmp_path / "c", rows=1)

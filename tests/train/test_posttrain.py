@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,9 +22,11 @@ from myna.errors import Conflict, InvalidRequest, NotFound
 from myna.train.base import load_base, size_of
 from myna.train.benchmarks import Benchmarks
 from myna.train.compose import make_examples
+from myna.train.dpo import dpo
 from myna.train.examples import Example, Examples
 from myna.train.files import read_file
 from myna.train.grounded import texts_of
+from myna.train.grpo import grpo
 from myna.train.hashes import author_hash
 from myna.train.provenance import forget, who_saw
 from myna.train.rewards import idf_of, reward
@@ -106,6 +109,10 @@ def test_a_run_that_stopped_goes_on_as_if_it_had_not(
     assert two == pytest.approx(one, abs=1e-5)
     assert (tmp_path / "run" / "model" / "model.safetensors").exists()
     assert read_spans(tmp_path / "run" / SEEN)[-1].stop == 6
+    shutil.rmtree(tmp_path / "run" / "model")  # killed behind its last checkpoint
+    train(tmp_path / "run", plan)
+    assert losses(tmp_path / "run") == two
+    assert (tmp_path / "run" / "model" / "model.safetensors").exists()
 
 
 def test_a_killed_process_goes_on(examples: Path, base: Path, tmp_path: Path) -> None:
@@ -149,8 +156,6 @@ def test_an_adapter_is_trained_on_and_merged(examples: Path, base: Path, tmp_pat
 def test_a_run_says_what_it_read_and_forgetting_ends_it(
     examples: Path, base: Path, tmp_path: Path
 ) -> None:
-    import shutil
-
     mine = tmp_path / "set"
     shutil.copytree(examples, mine)
     plan = plan_for(mine, base, rows=2, steps=3)
@@ -190,3 +195,54 @@ def test_what_cannot_be_used_is_told(examples: Path, base: Path, tmp_path: Path)
         build_app(), ["train", "sft", str(examples), str(tmp_path / "r"), "--from", "/nowhere"]
     )
     assert told.exit_code and "is not there" in str(told.exception or told.output)
+
+
+@pytest.fixture(scope="module")
+def beginner(examples: Path, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that has the form of answers, and not yet their content."""
+    folder = tmp_path_factory.mktemp("beginner") / "run"
+    train(folder, plan_for(examples, base, steps=64, rows=8), save_every=100)
+    return folder / "model"
+
+
+@pytest.mark.parametrize("rank", [0, 8])
+def test_dpo_widens_the_margin(examples: Path, beginner: Path, tmp_path: Path, rank: int) -> None:
+    plan = plan_for(
+        examples, beginner, "dpo", steps=12, rows=8, rate=1e-3 if rank else 3e-4, rank=rank
+    )
+    made: list[Progress] = []
+    dpo(tmp_path / "run", plan, Dials(save_every=6, stop_at=6), made.append)
+    dpo(tmp_path / "run", plan, Dials(save_every=6), made.append)
+    assert [now.step for now in made] == list(range(1, 13))
+    margins = [now.more["rewards/margins"] for now in made]
+    assert abs(margins[0]) < 1e-3 and sum(margins[-3:]) / 3 > 0.3, margins
+    assert made[-1].loss < made[0].loss and made[-1].mfu > 0
+    name = "adapter_model.safetensors" if rank else "model.safetensors"
+    assert (tmp_path / "run" / "model" / name).exists()
+
+
+def test_preferences_go_on_with_an_adapter(examples: Path, base: Path, tmp_path: Path) -> None:
+    train(tmp_path / "sft", plan_for(examples, base, rank=4, steps=2))
+    plan = plan_for(examples, tmp_path / "sft" / "model", "dpo", rank=4, steps=2)
+    dpo(tmp_path / "dpo", plan, Dials(save_every=1, stop_at=1), lambda now: None)
+    made: list[Progress] = []
+    dpo(tmp_path / "dpo", plan, Dials(save_every=1), made.append)
+    assert [now.step for now in made] == [2]
+    assert not (tmp_path / "dpo" / "model" / "ref").exists()
+    model, _ = load_base(tmp_path / "dpo" / "model")
+    assert isinstance(model, PeftModel)
+
+
+def test_grpo_raises_the_reward(examples: Path, beginner: Path, tmp_path: Path) -> None:
+    plan = plan_for(examples, beginner, "grpo", steps=20, rows=8, rate=1e-3, samples=8)
+    made: list[Progress] = []
+    grpo(tmp_path / "run", plan, Dials(micro_rows=64, save_every=10, stop_at=10), made.append)
+    grpo(tmp_path / "run", plan, Dials(micro_rows=64, save_every=10), made.append)
+    rewards = [now.more["reward"] for now in made]
+    assert len(rewards) == 20
+    assert sum(rewards[-5:]) / 5 > sum(rewards[:5]) / 5 + 0.1, rewards
+    assert {"rewards/citation/mean", "rewards/refusal/mean"} <= made[0].more.keys()
+    assert [(span.start, span.stop) for span in read_spans(tmp_path / "run" / SEEN)] == [
+        (0, 10),
+        (10, 20),
+    ]

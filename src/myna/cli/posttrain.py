@@ -1,4 +1,4 @@
-"""``myna train sft``: a model that answers from posts, out of one that only goes on with a text."""
+"""``myna train sft``, ``dpo``, ``grpo``: a model that answers from posts, cites and refuses."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ Batch = Annotated[int, typer.Option(min=0, help="Examples of a step; 0: by size.
 Rate = Annotated[float, typer.Option(min=0, help="Highest learning rate; 0: by the model's size.")]
 Steps = Annotated[int, typer.Option(min=0, help="Steps; 0: by size.")]
 Micro = Annotated[int, typer.Option(min=1, help="Examples that a device reads at once.")]
+Samples = Annotated[int, typer.Option(min=2, help="Answers that are tried for an example.")]
 SaveEvery = Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the adapter and the order of the examples.")]
 StopAt = Annotated[
@@ -43,6 +44,8 @@ TokenizerFolder = Annotated[
 def register(train: typer.Typer) -> None:
     """Add the commands to ``train``."""
     train.command("sft")(sft)
+    train.command("dpo")(dpo)
+    train.command("grpo")(grpo)
 
 
 def sft(
@@ -77,6 +80,71 @@ def sft(
     print(f"{train(run, plan, dials, _shown(plan.steps), tokenizer)}")
 
 
+def dpo(
+    examples: Examples,
+    run: RunFolder,
+    *,
+    start: Start,
+    size: Size = "0",
+    rank: Rank = 16,
+    batch: Batch = 0,
+    rate: Rate = 0.0,
+    steps: Steps = 0,
+    micro: Micro = 8,
+    save_every: SaveEvery = 50,
+    seed: Seed = 0,
+    stop_at: StopAt = 0,
+    tokenizer: TokenizerFolder = None,
+) -> None:
+    """Teach a model to prefer right answers to those with one thing wrong. Best behind `sft`.
+
+    Run it again to go on after any kind of end. On a processor, in two minutes:
+
+    myna train dpo grounded/ dpo/ --from sft/model --size 8
+    """
+    plan = _plan(
+        "dpo", examples, start, size=size, rank=rank, batch=batch, rate=rate, steps=steps, seed=seed
+    )
+    from myna.train.dpo import dpo as train
+
+    dials = _dials(micro, save_every, stop_at)
+    print(f"{train(run, plan, dials, _shown(plan.steps), tokenizer)}")
+
+
+def grpo(
+    examples: Examples,
+    run: RunFolder,
+    *,
+    start: Start,
+    size: Size = "0",
+    rank: Rank = 16,
+    batch: Batch = 0,
+    samples: Samples = 8,
+    rate: Rate = 0.0,
+    steps: Steps = 0,
+    micro: Micro = 32,
+    save_every: SaveEvery = 50,
+    seed: Seed = 0,
+    stop_at: StopAt = 0,
+    tokenizer: TokenizerFolder = None,
+) -> None:
+    """Let a model try answers, and reward those that the product's own checks accept. Best behind `sft`.
+
+    Rewards: right citation, supported sentences, refusal where due, length, language. Run it again to
+    go on after any kind of end. On a processor, in two minutes:
+
+    myna train grpo grounded/ grpo/ --from sft/model --size 6 --batch 2 --samples 4
+    """
+    plan = _plan(
+        "grpo", examples, start, size=size, rank=rank, batch=batch, rate=rate, steps=steps, seed=seed,
+        samples=samples,
+    )  # fmt: skip
+    from myna.train.grpo import grpo as train
+
+    dials = _dials(micro, save_every, stop_at)
+    print(f"{train(run, plan, dials, _shown(plan.steps), tokenizer)}")
+
+
 def _plan(
     method: str,
     examples: Path,
@@ -88,6 +156,7 @@ def _plan(
     rate: float,
     steps: int,
     seed: int,
+    samples: int = 1,
 ) -> Plan:
     """What is asked for, and what follows from it."""
     from myna.errors import ConfigurationError, NotFound
@@ -117,6 +186,7 @@ def _plan(
         rate=highest,
         rank=rank,
         seed=seed,
+        samples=samples,
     )
 
 
@@ -136,7 +206,7 @@ def _shown(steps: int) -> Callable[[Progress], None]:
             )
             print(
                 f"step {now.step:,}/{steps:,}  loss {now.loss:.4f}{more}  "
-                f"{now.tokens_per_s:,.0f} tokens/s  {now.eta_s / 60:,.1f} min left",
+                f"{now.tokens_per_s:,.0f} tokens/s  MFU {now.mfu:.0%}  {now.eta_s / 60:,.1f} min left",
                 flush=True,
             )
 

@@ -8,8 +8,13 @@ together with that GGUF, and is trained on. Nothing is fetched, and no code of a
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before the first import of what would look there
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 from peft import PeftModel

@@ -21,7 +21,7 @@ import numpy as np
 from myna.answer.events import Source
 from myna.answer.phrases import Language
 from myna.answer.prompt import PROMPT_VERSION
-from myna.errors import InvalidRequest, StorageError
+from myna.errors import Conflict, InvalidRequest, StorageError
 from myna.post import Author, Post, State, StoredPost
 from myna.train.hashes import content_hash
 from myna.train.shards import (
@@ -125,7 +125,12 @@ def write_to(folder: Path, limit: int) -> Writer:
         Conflict: the folder has a corpus, or a set for other prompts.
     """
     kind = f"{KIND}, prompts {PROMPT_VERSION}"
-    return Writer(folder, vocabulary=BYTES, tokenizer=kind, shard_tokens=limit)
+    try:
+        return Writer(folder, vocabulary=BYTES, tokenizer=kind, shard_tokens=limit)
+    except Conflict:
+        raise Conflict(
+            f"{folder} is a corpus, or has examples for other prompts. Give another folder."
+        ) from None
 
 
 class Examples:

@@ -10,16 +10,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-
-os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 from peft import LoraConfig, PeftModel
@@ -31,6 +28,7 @@ from myna.errors import Conflict, InvalidRequest, ModelError
 from myna.train.base import Model, load_base
 from myna.train.examples import Example, Examples
 from myna.train.guard import Watchdog
+from myna.train.pretrain import matrix_rate
 from myna.train.shards import add_span, replace_file
 from myna.train.tracking import Tracking
 
@@ -64,6 +62,8 @@ class Plan:
     rank: int
     """Of the adapter; 0: all weights are trained."""
     seed: int = 0
+    samples: int = 1
+    """Answers that are tried for an example: GRPO's group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,9 @@ class Progress:
     loss: float
     rate: float
     tokens_per_s: float
+    """Read, without padding."""
+    mfu: float
+    """Of the device's measured rate of matrix products; what GRPO takes to write is not counted."""
     eta_s: float
     more: Mapping[str, float] = field(default_factory=dict)
     """The method's own: reward, margin, entropy."""
@@ -127,6 +130,7 @@ class Run:
         self.folder, self.plan, self.dials = folder, plan, dials
         self.examples = Examples(Path(plan.examples), rows=plan.rows, seed=plan.seed)
         self.world = int(os.environ.get("WORLD_SIZE", "1"))
+        self._tokenizer = tokenizer
         self._begin()
         logging.disable_progress_bar()
         self.model, self.tokenizer = load_base(Path(plan.start), tokenizer, merge=not plan.rank)
@@ -144,19 +148,26 @@ class Run:
             base_model_name_or_path=self.plan.start,
         )
 
+    def reference(self) -> Any:
+        """What preferences are compared with where all weights are trained; an adapter is switched off
+        for that, or compared with itself as it was."""
+        if self.plan.rank:
+            return None
+        return load_base(Path(self.plan.start), self._tokenizer, merge=True)[0]
+
     def rows(self, row_of: Callable[[int, Example], dict[str, Any]]) -> Any:
-        """A data set of all that the run reads, in order; ``row_of`` takes an example's number."""
+        """A data set of all that the run reads, in order; ``row_of`` is told the place in it."""
         from datasets import Dataset, disable_progress_bars
 
         disable_progress_bars()
         every = self.examples.all
         order = self.examples.order(0, self.plan.steps).tolist()
-        return Dataset.from_list([row_of(number, every[number]) for number in order])
+        return Dataset.from_list([row_of(at, every[number]) for at, number in enumerate(order)])
 
-    def arguments(self, *, samples: int = 1) -> dict[str, Any]:
-        """What TRL's configurations have in common; an example is ``samples`` rows."""
+    def arguments(self) -> dict[str, Any]:
+        """What TRL's configurations have in common."""
         plan, on_gpu = self.plan, torch.cuda.is_available()
-        rows = plan.rows * samples
+        rows = plan.rows * plan.samples
         if rows % self.world:
             raise InvalidRequest(f"{rows} rows of a step cannot be shared by {self.world} ranks.")
         mine = rows // self.world
@@ -196,26 +207,31 @@ class Run:
         Raises:
             ModelError: the loss is no number.
         """
-        with Watchdog(self.dials.hang_s) as watchdog, Tracking(self.folder) as track:
+        first = trainer.is_world_process_zero()
+        track = Tracking(self.folder)
+        with Watchdog(self.dials.hang_s) as watchdog, track if first else nullcontext():
             trainer.remove_callback(PrinterCallback)
             trainer.add_callback(_Tracker(self, told, track, watchdog))
             found = whole_checkpoints(self.folder)
             trainer.train(resume_from_checkpoint=str(found[-1]) if found else None)
         made = self.folder / "model"
-        if trainer.state.global_step >= self.plan.steps and trainer.is_world_process_zero():
+        if trainer.state.global_step >= self.plan.steps and first:
             trainer.save_model(str(made))
             self.tokenizer.save_pretrained(str(made))
             for name in ("training_args.bin", "README.md"):  # a pickle, and a card with wrong links
                 (made / name).unlink(missing_ok=True)
+            shutil.rmtree(made / "ref", ignore_errors=True)  # the adapter as it was
         return made
 
     def _begin(self) -> None:
         """Write the plan, or hold a resumed run to it."""
         wanted = asdict(self.plan) | {"fingerprint": self.examples.index.fingerprint}
         path = self.folder / "run.json"
-        if not path.exists():
+        if not path.exists() and os.environ.get("RANK", "0") == "0":
             self.folder.mkdir(parents=True, exist_ok=True)
             replace_file(path, json.dumps(wanted, indent=1).encode())
+        while not path.exists():  # the first rank writes it; if it fails, torchrun ends all of them
+            time.sleep(0.1)
         if json.loads(path.read_text()) != json.loads(json.dumps(wanted)):
             raise Conflict(
                 f"{self.folder} has a run with other settings or other examples. Give a new folder."
@@ -228,6 +244,12 @@ def whole_checkpoints(run: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.removeprefix("checkpoint-")))
 
 
+def flops_a_token(parameters: float, plan: Plan) -> float:
+    """Operations: 2 a parameter forward, 2 for the activations' gradients, 2 for those of the weights
+    where these are trained, and 2 for what DPO compares with."""
+    return parameters * (4 + 2 * (plan.rank == 0) + 2 * (plan.method == "dpo"))
+
+
 def parameters_of(model: Model) -> int:
     """All of them, trained or not."""
     return sum(one.numel() for one in model.parameters())
@@ -238,6 +260,8 @@ class _Tracker(TrainerCallback):
 
     def __init__(self, run: Run, told: Told, track: Tracking, watchdog: Watchdog) -> None:
         self._run, self._told, self._track, self._watchdog = run, told, track, watchdog
+        self._flops = flops_a_token(parameters_of(run.model), run.plan)
+        self._peak = matrix_rate(next(run.model.parameters()).device) * run.world
         self._noted = self._first = 0
         self._tokens = 0.0
         self._at = self._begun = time.perf_counter()
@@ -285,7 +309,8 @@ class _Tracker(TrainerCallback):
             for name, value in logs.items()
             if isinstance(value, (int, float)) and math.isfinite(value)
         }
-        progress = Progress(step, loss, rate, max(0.0, tokens - before) / taken, eta, more)
+        speed = max(0.0, tokens - before) / taken
+        progress = Progress(step, loss, rate, speed, speed * self._flops / self._peak, eta, more)
         if state.is_world_process_zero:
             figures = {
                 name: value for name, value in asdict(progress).items() if name not in _NO_FIGURE
