@@ -14,11 +14,12 @@ from myna.cli import build_app
 from myna.errors import InvalidRequest
 from myna.train.plan.failures import reliability_of
 from myna.train.plan.hardware import GPUS, find_gpu
-from myna.train.plan.layout import Layout, Model, layouts, memory_of
-from myna.train.plan.plan import Request, make_plan
+from myna.train.plan.layout import Layout, Model, layouts, memory_of, muon_bytes
+from myna.train.plan.plan import Request, make_plan, plan_of
 from myna.train.plan.published import CHECKS, Check
 from myna.train.plan.shape import KNOWN, count_of, shape_for
 from myna.train.plan.speed import speed_of
+from myna.train.plan.verify import verify
 
 BILLION = 1e9
 
@@ -68,13 +69,41 @@ def test_sharding_divides_the_state_and_recomputing_the_activations() -> None:
     alone = memory_of(model, Layout(1, 1, 8, 1, 1, 1, recompute=False), 8192)
     sharded = memory_of(model, Layout(1, 1, 8, 8, 1, 1, recompute=False), 8192)
     assert sharded.optimizer == pytest.approx(alone.optimizer / 8)
-    assert sharded.weights == pytest.approx(alone.weights / 8)
+    assert sharded.weights == pytest.approx(alone.weights * 4 / 6 / 8)  # no 16-bit copy is held
     again = memory_of(model, Layout(1, 1, 8, 8, 1, 1, recompute=True), 8192)
     assert again.activations < sharded.activations / 5
     muon = memory_of(
         replace(model, state_bytes=4.0), Layout(1, 1, 8, 8, 1, 1, recompute=False), 8192
     )
     assert muon.optimizer < sharded.optimizer
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        Layout(1, 1, 8, 8, 1, 1, recompute=False),
+        Layout(1, 1, 16, 8, 2, 1, recompute=True),
+        Layout(4, 1, 64, 32, 1, 1, recompute=False),
+    ],
+    ids=["fsdp", "hsdp, recomputed", "tensor"],
+)
+def test_the_program_holds_what_the_plan_says(layout: Layout) -> None:
+    shape = replace(KNOWN["llama-3-8b"], layers=8)
+    model = Model(shape, shape.parameters, muon_bytes(shape))
+    found = verify(plan_of(Request(GPUS["h100"], layout.gpus, model, 1e12, 4096), layout))
+    state = found.terms[:3]
+    assert [one.name for one in state] == ["weights", "gradients", "optimizer"]
+    for one in state:
+        assert one.measured == pytest.approx(one.planned, rel=0.02)
+    assert found.planned == pytest.approx(found.measured, rel=0.12)
+    assert found.ranks == layout.gpus
+
+
+def test_what_the_trainer_has_not_is_not_verified() -> None:
+    model = Model(KNOWN["llama-3-8b"], KNOWN["llama-3-8b"].parameters)
+    layout = Layout(1, 2, 8, 8, 1, 1, recompute=False)
+    with pytest.raises(InvalidRequest, match="no pipeline"):
+        verify(plan_of(Request(GPUS["h100"], 16, model, 1e12), layout))
 
 
 def test_more_failures_leave_less_and_are_saved_from_more_often() -> None:
@@ -130,5 +159,8 @@ def test_the_command() -> None:
     assert result.exit_code == 0, result.output
     made = json.loads(result.output)
     assert made["layout"]["tensor"] * made["layout"]["pipeline"] * made["layout"]["data"] == 10_000
+    words = ["plan", "--gpus", "8", "--params", "124m", "--sequence", "1024", "--verify", "--json"]
+    verified = json.loads(runner.invoke(app, words).output)["verified"]
+    assert verified["ranks"] == 8 and len(verified["terms"]) == 6
     assert "Llama 3 405B" in runner.invoke(app, ["plan", "--published"]).output
     assert "MFU" in runner.invoke(app, ["plan", "--gpus", "1", "--params", "124m"]).output

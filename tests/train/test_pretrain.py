@@ -26,7 +26,7 @@ from myna.train.pretrain import SEEN, Dials, Plan, Progress, pretrain, rate_at
 from myna.train.shards import Document, Writer, read_spans
 
 STEPS = 12
-CONFIG = Config(256, 64, 128, 2, 2, 1, 32)
+CONFIG = Config(256, 64, 128, 2, 4, 2, 16)
 
 
 @pytest.fixture(scope="module")

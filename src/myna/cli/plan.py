@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from myna.train.plan.plan import Plan
+    from myna.train.plan.verify import Verified
 
 
 def register(app: typer.Typer) -> None:
@@ -42,15 +43,22 @@ def plan(
     published: Annotated[
         bool, typer.Option("--published", help="Compare with runs that were published.")
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Run one rank of `myna train pretrain` without data, count its memory."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
     """Plan a training run: layout, memory of each GPU, speed, days, energy, money and failures.
 
     Arithmetic alone: it needs no GPU. docs/guide/plan.md has the formulas and their sources.
+    --verify plans what `myna train pretrain` does (Muon, no pipeline) and needs 'myna[train]'.
     """
     from myna.errors import InvalidRequest
     from myna.train.plan.hardware import find_gpu
-    from myna.train.plan.layout import Model
+    from myna.train.plan.layout import Model, muon_bytes
     from myna.train.plan.plan import Request, make_plan
     from myna.train.plan.shape import KNOWN, count_of, shape_for
 
@@ -67,7 +75,11 @@ def plan(
     request = Request(
         gpu=find_gpu(gpu),
         gpus=gpus,
-        model=Model(shape, total if active else shape.parameters, 4.0 if muon else 8.0),
+        model=Model(
+            shape,
+            total if active else shape.parameters,
+            muon_bytes(shape) if muon or verify else 8.0,
+        ),
         tokens=count_of(tokens, "--tokens") if tokens else 20.0 * shape.parameters,
         sequence=sequence,
         batch_tokens=count_of(batch, "--batch") if batch else 0.0,
@@ -75,14 +87,50 @@ def plan(
         gpu_hours_a_failure=failure_hours,
         usd_per_gpu_hour=price,
         usd_per_kwh=electricity,
+        ours=verify,
     )
     if fp8 and request.gpu.fp8_tflops is None:
         raise InvalidRequest(f"--fp8: {request.gpu.name} has no 8-bit matrix products.")
     made = make_plan(request)
-    if as_json:
-        print(json.dumps(asdict(made) | {"memory_total": made.memory.total}, indent=2))
-    else:
+    told = asdict(made) | {"memory_total": made.memory.total}
+    if not as_json:
         _print(made)
+    if verify:
+        found = _verified(made)
+        told["verified"] = asdict(found)
+        if not as_json:
+            _print_verified(found)
+    if as_json:
+        print(json.dumps(told, indent=2))
+
+
+def _verified(plan: Plan) -> Verified:
+    from myna.errors import ConfigurationError
+
+    try:
+        from myna.train.plan.verify import verify
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"{error.name} is not installed. Install the extra: pip install 'myna[train]'"
+        ) from None
+    return verify(plan)
+
+
+def _print_verified(found: Verified) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("GiB on a GPU", "planned", "program", "error")
+    rows = [(one.name, one.planned, one.measured) for one in found.terms]
+    for name, planned, measured in [*rows, ("all of these", found.planned, found.measured)]:
+        error = f"{planned / measured - 1:+.0%}" if measured else ""
+        table.add_row(name, f"{planned / 2**30:,.2f}", f"{measured / 2**30:,.2f}", error)
+    console = Console()
+    console.print(table)
+    console.print(
+        f"One of {found.ranks:,} ranks, run in {found.seconds:,.1f} s and "
+        f"{found.resident_bytes / 2**30:,.2f} GiB here."
+    )
 
 
 def _print(plan: Plan) -> None:

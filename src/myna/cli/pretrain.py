@@ -40,6 +40,13 @@ def pretrain(
     shard_group: Annotated[
         int, typer.Option(min=0, help="Ranks that divide one copy (HSDP); 0: all (FSDP).")
     ] = 0,
+    tensor: Annotated[
+        int, typer.Option(min=1, help="Ranks of one server that share each matrix.")
+    ] = 1,
+    recompute: Annotated[
+        bool,
+        typer.Option("--recompute", help="Make activations again: less memory, a third slower."),
+    ] = False,
     compiled: Annotated[bool, typer.Option("--compile", help="torch.compile each layer.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of weights and order of the posts.")] = 0,
     stop_at: Annotated[int, typer.Option(min=0, help="Stop behind this step, to go on later.")] = 0,
@@ -67,7 +74,7 @@ def pretrain(
     first = load_model(start) if start else None
     config = first.config if first else _config(scale, index.vocabulary)
     length = sequence or scale.sequence
-    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    ranks = max(1, int(os.environ.get("WORLD_SIZE", "1")) // tensor)
     rows = max(1, (batch or scale.batch_tokens) // length)
     plan = Plan(
         corpus=str(corpus),
@@ -79,7 +86,15 @@ def pretrain(
         other_rate=scale.other_rate / (4 if first else 1),
         seed=seed,
     )
-    dials = Dials(micro, save_every, compiled, stop_at=stop_at, shard_group=shard_group)
+    dials = Dials(
+        micro,
+        save_every,
+        compiled,
+        stop_at=stop_at,
+        shard_group=shard_group,
+        tensor=tensor,
+        recompute=recompute,
+    )
     train(run, plan, dials, _shown(run, plan.steps), first)
 
 

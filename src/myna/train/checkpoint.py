@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.checkpoint.state_dict_saver import async_save, save
+from torch.distributed.checkpoint.state_dict_saver import async_save
 
 KEPT = 3
 
@@ -35,20 +35,21 @@ class Saver:
     ) -> None:
         self._run, self._model, self._optimizers = run, model, optimizers
         self._pending: Future[Any] | None = None
+        # A group of its own: what it says beside training must not mix with what training says.
+        self._group: Any = dist.new_group(backend="gloo") if dist.is_initialized() else None
 
     def save(self, step: int, counters: dict[str, Any]) -> None:
-        """On a GPU it returns once the state is copied, and writing goes on beside training."""
+        """Returns once the state is copied; it is written beside training. ``wait`` makes it whole."""
         self.wait()
         target = self._run / f"step-{step:08d}"
-        if (target / ".metadata").is_file():
+        if self._agreed((target / ".metadata").is_file()):
             return
         model, optimizer = get_state_dict(self._model, self._optimizers)
         state = {"model": model, "optimizer": optimizer, "counters": counters}
-        if next(self._model.parameters()).is_cuda:
-            self._pending = cast("Future[Any]", async_save(state, checkpoint_id=target))
-        else:
-            save(state, checkpoint_id=target)
-            self._prune()
+        pending = async_save(
+            state, checkpoint_id=target, process_group=self._group, no_dist=self._group is None
+        )
+        self._pending = cast("Future[Any]", pending)
 
     def wait(self) -> None:
         """Until what is being written is on the disk."""
@@ -57,13 +58,23 @@ class Saver:
             self._pending = None
             self._prune()
 
+    def newest(self) -> Path | None:
+        """The newest whole checkpoint, the same on all ranks."""
+        found = checkpoints(self._run)
+        return self._agreed(found[-1] if found else None)
+
     def restore(self, path: Path) -> dict[str, Any]:
         """Read a checkpoint into model and optimizers; returns the counters."""
         model, optimizer = get_state_dict(self._model, self._optimizers)
         state: dict[str, Any] = {"model": model, "optimizer": optimizer}
         names = ("step", "shift", "mean", "variance", "steps")
         counters: dict[str, Any] = dict.fromkeys(names, 0)
-        load(state | {"counters": counters}, checkpoint_id=path)
+        load(
+            state | {"counters": counters},
+            checkpoint_id=path,
+            process_group=self._group,
+            no_dist=self._group is None,
+        )
         set_state_dict(
             self._model,
             self._optimizers,
@@ -72,8 +83,16 @@ class Saver:
         )
         return counters
 
+    def _agreed(self, value: Any) -> Any:
+        """Rank 0's, on all of them: a shared disk does not show a file everywhere at once."""
+        if self._group is None:
+            return value
+        told = [value]
+        dist.broadcast_object_list(told, src=0, group=self._group)
+        return told[0]
+
     def _prune(self) -> None:
-        if not dist.is_initialized() or dist.get_rank() == 0:
+        if self._group is None or dist.get_rank() == 0:
             for old in checkpoints(self._run)[:-KEPT]:
                 shutil.rmtree(old, ignore_errors=True)
 

@@ -45,10 +45,11 @@ class LossGuard:
         return False
 
 
-def stragglers(seconds: list[float]) -> list[int]:
-    """Ranks whose own work took much longer than the median's."""
-    median = sorted(seconds)[len(seconds) // 2]
-    return [rank for rank, taken in enumerate(seconds) if taken > SLOW * median]
+def stragglers(seconds: list[float], least: float = 0.0) -> list[int]:
+    """Ranks whose own work took much longer than the median's, and ``least`` seconds longer."""
+    median = sorted(seconds)[(len(seconds) - 1) // 2]
+    limit = max(SLOW * median, median + least)
+    return [rank for rank, taken in enumerate(seconds) if taken > limit]
 
 
 class Watchdog:

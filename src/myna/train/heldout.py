@@ -68,6 +68,11 @@ class HeldOut:
             least = MOST_SHARE * trained_rows / train.rows
             self._batches = math.ceil(min(self._reader.steps_an_epoch, max(1.0, least)))
 
+    @property
+    def measures(self) -> bool:
+        """Whether the corpus has held-out documents."""
+        return self._reader is not None
+
     def measure(
         self,
         step: int,

@@ -12,8 +12,12 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, Partial, Replicate
+from torch.utils.checkpoint import checkpoint
 
 from myna.errors import InvalidRequest
+from myna.train.loss import cross_entropy
+from myna.train.muon import own_part
 
 INITIAL_SPREAD = 0.02
 """Standard deviation of all matrices at the start, as in Qwen3's and Llama's configurations."""
@@ -152,7 +156,25 @@ class FeedForward(nn.Module):
         self.down_proj = nn.Linear(inner, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        return self.down_proj(gated(self.gate_proj(x), self.up_proj(x)))
+
+
+def gated(gate: Tensor, up: Tensor) -> Tensor:
+    """``silu(gate) * up``; keeps these two for the way back, not what is between."""
+    return _Gated.apply(gate, up)  # pyright: ignore[reportReturnType]
+
+
+class _Gated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, gate: Tensor, up: Tensor) -> Tensor:
+        ctx.save_for_backward(gate, up)
+        return F.silu(gate) * up
+
+    @staticmethod
+    def backward(ctx: Any, *outputs: Tensor) -> tuple[Tensor, Tensor]:
+        gate, up = ctx.saved_tensors
+        (slope,) = outputs
+        return torch.ops.aten.silu_backward(slope * up, gate), slope * F.silu(gate)
 
 
 class Layer(nn.Module):
@@ -186,6 +208,8 @@ class Transformer(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
+        self.recompute = False
+        """Make a layer's activations again on the way back instead of keeping them."""
         self.model = Trunk(config)
         self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         if config.tie_word_embeddings:
@@ -201,7 +225,7 @@ class Transformer(nn.Module):
                 continue
             out = name.endswith(("o_proj.weight", "down_proj.weight"))
             spread = INITIAL_SPREAD / ((2 * self.config.num_hidden_layers) ** 0.5 if out else 1.0)
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * spread)
+            assign(parameter, torch.randn(parameter.shape, generator=generator) * spread)
 
     def hidden(self, tokens: Tensor, documents: Tensor | None, positions: Tensor | None) -> Tensor:
         """(b, s, width) before the output matrix. ``documents`` and ``positions`` (b, s) say which
@@ -221,7 +245,10 @@ class Transformer(nn.Module):
         x = self.model.embed_tokens(tokens)
         cos, sin = angles.cos(), angles.sin()
         for layer in self.model.layers:
-            x = layer(x, cos, sin, mask)
+            if self.recompute and torch.is_grad_enabled():
+                x = checkpoint(layer, x, cos, sin, mask, use_reentrant=False)
+            else:
+                x = layer(x, cos, sin, mask)
         return self.model.norm(x)
 
     def forward(
@@ -236,6 +263,19 @@ class Transformer(nn.Module):
         x = self.hidden(tokens, documents, positions)
         if targets is None:
             return self.lm_head(x)
-        return F.linear_cross_entropy(
-            x.flatten(0, 1), self.lm_head.weight, targets.flatten(), reduction="sum"
-        )
+        weight = self.lm_head.weight
+        if isinstance(weight, DTensor):  # tensor parallelism: each rank has a part of the sequence
+            mesh = weight.device_mesh
+            weight = weight.redistribute(placements=[Replicate()])
+            weight = weight.to_local(grad_placements=[Partial()])
+            targets = targets.chunk(mesh.size(), 1)[mesh.get_local_rank()]
+        return cross_entropy(x.flatten(0, 1), weight.to(x.dtype), targets.flatten())
+
+
+@torch.no_grad()
+def assign(parameter: Tensor, whole: Tensor) -> None:
+    """Give a parameter its values; of a divided one each rank keeps its part."""
+    if isinstance(parameter, DTensor):
+        parameter.to_local().copy_(own_part(whole, parameter))
+    else:
+        parameter.copy_(whole)

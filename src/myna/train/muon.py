@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.distributed.tensor import DTensor, Shard
+from torch.distributed.tensor.placement_types import _StridedShard
 
 MOMENTUM = 0.95
 WEIGHT_DECAY = 0.1
@@ -41,12 +42,11 @@ class Muon(torch.optim.Optimizer):
                 made = (
                     orthogonal(_whole(update)) * max(1.0, update.shape[0] / update.shape[1]) ** 0.5
                 )
+                held = parameter
                 if isinstance(parameter, DTensor):
-                    made = distribute_tensor(
-                        made, parameter.device_mesh, parameter.placements, src_data_rank=None
-                    )
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(made.to(parameter.dtype), alpha=-group["lr"])
+                    made, held = own_part(made, parameter), parameter.to_local()
+                held.mul_(1 - group["lr"] * group["weight_decay"])
+                held.add_(made.to(held.dtype), alpha=-group["lr"])
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
@@ -70,6 +70,20 @@ def optimizers(model: nn.Module, matrix_rate: float, rate: float) -> list[torch.
     rest = [p for name, p in named.items() if not (p.ndim == 2 and ".layers." in name)]
     adam = torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.95), weight_decay=0.0)
     return [Muon(matrices, matrix_rate), adam]
+
+
+def own_part(whole: Tensor, like: DTensor) -> Tensor:
+    """A view of the part that this rank has of a divided matrix: tensor parallelism cuts first, then
+    FSDP. (``distribute_tensor`` makes thousands of pieces for as many ranks.)"""
+    mesh = like.device_mesh
+    for dimension in reversed(range(mesh.ndim)):
+        placement = like.placements[dimension]
+        if isinstance(placement, (Shard, _StridedShard)):
+            length = whole.shape[placement.dim]
+            step = -(-length // mesh.size(dimension))
+            start = min(mesh.get_local_rank(dimension) * step, length)
+            whole = whole.narrow(placement.dim, start, min(step, length - start))
+    return whole
 
 
 def _whole(tensor: Tensor) -> Tensor:

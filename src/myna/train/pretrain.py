@@ -8,26 +8,24 @@ step, however these lie on ranks and micro-batches.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch.distributed import HashStore  # pyright: ignore[reportPrivateImportUsage]
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
 from myna.errors import Conflict, InvalidRequest, ModelError
 from myna.train.checkpoint import Saver, checkpoints
+from myna.train.feed import Feed, matrix_rate
 from myna.train.guard import LossGuard, Watchdog, stragglers
 from myna.train.heldout import HeldOut, Measured
-from myna.train.model import Config, Transformer
+from myna.train.model import Config, Transformer, assign
 from myna.train.muon import optimizers
-from myna.train.shards import IGNORED, Reader, add_span, read_index, replace_file, span_of
+from myna.train.parallel import Place, check_split, join, make_mesh, make_model, split_of
+from myna.train.shards import Reader, add_span, read_index, replace_file, span_of
 from myna.train.tokenizer import copy_tokenizer
 
 CLIP = 1.0
@@ -64,15 +62,11 @@ class Dials:
     """Stop behind this step, as if interrupted; 0: at the end."""
     shard_group: int = 0
     """Ranks that divide a copy of the state (HSDP); 0: all of them (FSDP)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """This process among all of the run."""
-
-    rank: int
-    world: int
-    device: torch.device
+    tensor: int = 1
+    """Ranks that share each matrix."""
+    recompute: bool = False
+    probe_every: int = 20
+    """Steps between looks for slow ranks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +99,17 @@ def pretrain(
         InvalidRequest: the corpus does not fit the model or the ranks.
         ModelError: the loss diverges again and again.
     """
-    place = _join()
+    place = join()
     try:
         _begin(run, plan, place.rank)
         trainer = _Trainer(run, plan, dials, told, first=first, place=place)
-        with Watchdog(dials.hang_s) as watchdog:
-            trainer.train(watchdog)
+        try:
+            with Watchdog(dials.hang_s) as watchdog:
+                trainer.train(watchdog)
+        finally:
+            trainer.feed.close()
     finally:
-        if dist.is_initialized():
+        if place.owns_group:
             dist.destroy_process_group()
 
 
@@ -135,22 +132,30 @@ class _Trainer:
     ) -> None:
         self.run, self.plan, self.dials, self.told = run, plan, dials, told
         self.rank, self.world, self.device = place.rank, place.world, place.device
+        split = split_of(self.world, dials.shard_group, dials.tensor)
+        check_split(plan.config, split, plan.sequence)
+        self.readers = split.readers
         self.reader = Reader(
             Path(plan.corpus),
             sequence=plan.sequence,
             rows=plan.rows,
             seed=plan.seed,
-            rank=self.rank,
-            world=self.world,
+            rank=self.rank // split.tensor,
+            world=self.readers,
         )
         if self.reader.index.vocabulary > plan.config.vocab_size:
             raise InvalidRequest(
                 "The corpus has more tokens than the model: give its own tokenizer."
             )
-        model = first or Transformer(plan.config)
-        if first is None and not checkpoints(run):
-            model.start(plan.seed)
-        self.model = divide(model.to(self.device), self.world, self.device, dials)
+        self.feed = Feed(self.reader, self.device)
+        self.half = torch.bfloat16 if self.device.type == "cuda" else None
+        mesh = make_mesh(split, self.device.type) if self.world > 1 else None
+        self.model = make_model(plan.config, mesh, self.device, self.half)
+        self.model.recompute = dials.recompute
+        self._set_weights(first)
+        if dials.compile:
+            for layer in self.model.model.layers:
+                layer.compile()
         self.optimizers = optimizers(self.model, plan.matrix_rate, plan.other_rate)
         self.saver = Saver(run, self.model, self.optimizers)
         trained = plan.rows * dials.save_every
@@ -158,21 +163,33 @@ class _Trainer:
         self.guard, self.step, self.shift, self.noted = LossGuard(), 0, 0, 0
         self.peak = matrix_rate(self.device) * self.world
 
+    def _set_weights(self, first: Transformer | None) -> None:
+        """What a checkpoint would set anyway, until there is one."""
+        if checkpoints(self.run):
+            return
+        if first is None:
+            self.model.start(self.plan.seed)
+            return
+        held = dict(self.model.named_parameters())
+        for name, weight in first.named_parameters():
+            assign(held[name], weight)
+
     def train(self, watchdog: Watchdog) -> None:
         plan, end = self.plan, self.dials.stop_at or self.plan.steps
-        if found := checkpoints(self.run):
-            self._restore(found[-1])
+        if found := self.saver.newest():
+            self._restore(found)
         else:
             self._save()
         self._measure()
         failures = 0
         while self.step < min(end, plan.steps):
             began = time.perf_counter()
-            loss, gradient, own = self._gradients()
+            loss, gradient, waited = self._gradients()
             refused, saved = self.guard.refuses(loss, gradient), False
             if refused:
                 failures += 1
                 if failures > ROLL_BACKS:
+                    self.saver.wait()
                     raise ModelError(
                         f"The loss broke {failures} times behind one checkpoint (step {self.step}). "
                         "Look at the corpus there, or lower the learning rate."
@@ -188,37 +205,31 @@ class _Trainer:
             watchdog.beat()
             measured = self._measure() if saved else None
             watchdog.beat()
-            self._tell(loss, gradient, taken, own, refused=refused, measured=measured)
+            self._tell(loss, gradient, taken, waited, refused=refused, measured=measured)
         self.saver.wait()
 
     def _gradients(self) -> tuple[float, float, float]:
-        """Of the step: mean loss, gradient's norm after which it is clipped, seconds of own work."""
-        began = time.perf_counter()
-        batch = self.reader.batch(self.step + self.shift)
-        counts = torch.tensor([float((batch.targets != IGNORED).sum())], dtype=torch.float64)
-        total = float(self._sum(counts))
+        """Of the step: mean loss, gradient's norm after which it is clipped, seconds waited for posts."""
+        arrays, count, waited = self.feed.read(self.step + self.shift)
+        total = float(self._sum(torch.tensor([count], dtype=torch.float64))) / self.dials.tensor
         if not total:
             raise InvalidRequest(
                 "A step of the corpus has nothing to learn: its documents are empty."
             )
-        arrays = [torch.from_numpy(array) for array in
-                  (batch.tokens, batch.targets, batch.documents, batch.positions)]  # fmt: skip
-        losses = torch.zeros(1, dtype=torch.float64)
-        starts = range(0, len(batch.tokens), self.dials.micro_rows)
+        losses = torch.zeros(1, dtype=torch.float64, device=self.device)
+        starts = range(0, len(arrays[0]), self.dials.micro_rows)
         for start in starts:
-            if self.world > 1 or self.device.type == "cuda":
-                self.model.set_requires_gradient_sync(start == starts[-1])  # pyright: ignore[reportCallIssue]
-            part = [
-                array[start : start + self.dials.micro_rows].to(self.device) for array in arrays
-            ]
-            loss = self.model(*part)
-            (loss * (self.world / total)).backward()  # FSDP takes the mean over ranks
-            losses += loss.detach().double().cpu()
-        own = time.perf_counter() - began
+            if self.world > 1:  # copies of the model sum their gradients once a step
+                self.model.set_requires_all_reduce(start == starts[-1])  # pyright: ignore[reportCallIssue]
+            part = self.feed.part(arrays, start, start + self.dials.micro_rows)
+            with torch.autocast(self.device.type, self.half, enabled=self.half is not None):
+                loss = self.model(*part)
+            (loss * (self.readers / total)).backward()  # FSDP takes the mean over readers
+            losses += loss.detach().double()
         mean = float(self._sum(losses)) / total
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
-        return mean, float(norm), own
+        return mean, float(norm), waited
 
     def _apply(self) -> None:
         share = rate_at(self.step, self.plan.steps)
@@ -239,7 +250,14 @@ class _Trainer:
 
     def _measure(self) -> Measured | None:
         """Behind a checkpoint: what ends the process here costs no step."""
-        return self.held_out.measure(self.step, self.model, self.device, self._sum)
+        if not self.held_out.measures:
+            return None
+        self.saver.wait()
+        readers = torch.tensor([1.0, self.dials.tensor, self.dials.tensor], dtype=torch.float64)
+        with torch.autocast(self.device.type, self.half, enabled=self.half is not None):
+            return self.held_out.measure(
+                self.step, self.model, self.device, lambda sums: self._sum(sums).cpu() / readers
+            )
 
     def _restore(self, path: Path) -> None:
         counters = self.saver.restore(path)
@@ -253,7 +271,9 @@ class _Trainer:
         behind = self.step + self.shift + 1
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
-        self._restore(checkpoints(self.run)[-1])
+        newest = self.saver.newest()
+        assert newest is not None  # one is made before the first step
+        self._restore(newest)
         self.shift = behind - self.step
 
     def _tell(
@@ -261,17 +281,13 @@ class _Trainer:
         loss: float,
         gradient: float,
         taken: float,
-        own: float,
+        waited: float,
         *,
         refused: bool,
         measured: Measured | None,
     ) -> None:
         plan = self.plan
-        times = [own]
-        if self.world > 1:
-            gathered: list[Any] = [None] * self.world
-            dist.all_gather_object(gathered, own)
-            times = gathered
+        slow = self._slow(taken, waited) if self.step % self.dials.probe_every == 0 else []
         speed = plan.rows * plan.sequence / taken
         progress = Progress(
             self.step,
@@ -281,7 +297,7 @@ class _Trainer:
             speed,
             speed * plan.config.flops(plan.sequence) / self.peak,
             (plan.steps - self.step) * taken,
-            tuple(stragglers(times)),
+            tuple(slow),
             refused,
             measured,
         )
@@ -290,52 +306,21 @@ class _Trainer:
                 file.write(json.dumps(asdict(progress)) + "\n")
             self.told(progress)
 
+    def _slow(self, taken: float, waited: float) -> list[int]:
+        """Ranks that hold up the others. In a step all wait for all: so each tells how long it waited
+        for posts, and how long its work takes at the rate that its device has now by itself."""
+        if self.world == 1:
+            return []
+        plan, gathered = self.plan, [0.0] * self.world
+        flops = plan.config.flops(plan.sequence) * plan.rows * plan.sequence / self.world
+        dist.all_gather_object(gathered, waited + flops / matrix_rate(self.device, 512))
+        return stragglers(gathered, 0.05 * taken)
+
     def _sum(self, value: torch.Tensor) -> torch.Tensor:
         if self.world > 1:
             value = value.to(self.device)
             dist.all_reduce(value)
         return value
-
-
-def divide(model: Transformer, world: int, device: torch.device, dials: Dials) -> Transformer:
-    """Compile and shard the layers: FSDP2 over all ranks, or HSDP over groups of them."""
-    if dials.compile:
-        for layer in model.model.layers:
-            layer.compile()
-    if world == 1 and device.type == "cpu":
-        return model
-    group = dials.shard_group or world
-    if world % group:
-        raise InvalidRequest(
-            f"--shard-group: {world} ranks cannot be divided into groups of {group}."
-        )
-    shape, names = (
-        ((world // group, group), ("copies", "shard")) if group < world else ((world,), None)
-    )
-    mesh = dist.device_mesh.init_device_mesh(device.type, shape, mesh_dim_names=names)
-    on_gpu = device.type == "cuda"
-    policy = MixedPrecisionPolicy(
-        param_dtype=torch.bfloat16 if on_gpu else None, reduce_dtype=torch.float32
-    )
-    for layer in model.model.layers:
-        fully_shard(layer, mesh=mesh, mp_policy=policy)
-    fully_shard(model, mesh=mesh, mp_policy=policy)
-    return model
-
-
-def matrix_rate(device: torch.device, size: int = 1024) -> float:
-    """Operations a second that the device reaches in a plain product (bf16 on a GPU)."""
-    kind = torch.bfloat16 if device.type == "cuda" else torch.float32
-    size = 8 * size if device.type == "cuda" else size
-    one = torch.randn(size, size, device=device, dtype=kind)
-    best = float("inf")
-    for _ in range(4):
-        began = time.perf_counter()
-        torch.mm(one, one)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - began)
-    return 2 * size**3 / best
 
 
 def _begin(run: Path, plan: Plan, rank: int) -> None:
@@ -356,17 +341,3 @@ def _begin(run: Path, plan: Plan, rank: int) -> None:
 
 def _fingerprint(plan: Plan) -> str:
     return read_index(Path(plan.corpus)).fingerprint
-
-
-def _join() -> Place:
-    """As torchrun's variables say."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    on_gpu = torch.cuda.is_available()
-    if on_gpu:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    if world > 1:
-        dist.init_process_group("cuda:nccl,cpu:gloo" if on_gpu else "gloo")
-    elif on_gpu:
-        dist.init_process_group("cuda:nccl,cpu:gloo", store=HashStore(), rank=0, world_size=1)
-    device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else torch.device("cpu")
-    return Place(int(os.environ.get("RANK", "0")), world, device)

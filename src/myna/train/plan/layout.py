@@ -1,9 +1,9 @@
 """How a training run is divided among GPUs, and what each of them then has to hold.
 
-Memory follows FSDP2: weights in 16 bits, gradients and the optimizer's state in 32, both divided
-among ``shard`` data-parallel ranks; without a pipeline the weights are divided too and gathered layer
-by layer. Activations follow Korthikanti et al. 2022 with FlashAttention and sequence parallelism,
-term by term instead of their sum of 34 bytes.
+Memory follows FSDP2: weights, gradients and the optimizer's state in 32 bits, divided among ``shard``
+data-parallel ranks; in 16 bits the weights are gathered layer by layer, or held whole in a pipeline.
+Activations follow Korthikanti et al. 2022 with FlashAttention and sequence parallelism, term by term
+instead of their sum of 34 bytes. Without a pipeline it is the trainer's memory: ``verify`` compares.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _LOGIT_ROWS = 2_048
 """Tokens whose logits are there at once: the loss is fused with the output matrix."""
 _GATHERED_LAYERS = 2
 """The one at work and the next."""
+_LOGIT_BYTES = 2 + 4 + 2
+"""The products, their chances in 32 bits, and the slope."""
 INTERLEAVED = 8
 """Most pieces that a pipeline stage is cut into."""
 
@@ -36,7 +38,7 @@ class Model:
     total: float
     """All parameters; more than those of ``shape`` in a mixture of experts."""
     state_bytes: float = 8.0
-    """The optimizer's, a parameter: AdamW 8, Muon 4."""
+    """The optimizer's, a parameter: AdamW 8, Muon 4 (``muon_bytes`` with its embedding)."""
 
     @property
     def is_mixture(self) -> bool:
@@ -110,16 +112,18 @@ def memory_of(model: Model, layout: Layout, sequence: int) -> Memory:
     gathers = layout.pipeline == 1 and layout.shard > 1
     tokens = layout.micro_batch * sequence
     layer = tokens * activation_bytes(shape) / layout.tensor
+    if layout.pipeline == 1:  # what both halves of a layer gather of the sequence is kept whole
+        layer += tokens * 2 * 2 * shape.width * (1 - 1 / layout.tensor)
     kept = tokens * 2 * shape.width / layout.tensor if layout.recompute else layer
     in_flight = _in_flight(layout) * shape.layers / layout.pipeline
-    rows = min(tokens, _LOGIT_ROWS)
+    output = 2 * shape.embedding_parameters
     parts = {
-        "weights": 2 * (divided if gathers else stage),
+        "weights": 4 * divided + (0.0 if gathers else 2 * stage),
         "gradients": 4 * divided,
-        "optimizer": (4 + model.state_bytes) * divided,
-        "gathered": (2 + 4) * whole_layer * _GATHERED_LAYERS if layout.shard > 1 else 0.0,
+        "optimizer": model.state_bytes * divided,
+        "gathered": 2 * whole_layer * _GATHERED_LAYERS + output / layout.tensor if gathers else 0.0,
         "activations": kept * in_flight + (layer if layout.recompute else 0.0),
-        "logits": rows * shape.vocabulary * (2 + 4) / layout.tensor,
+        "logits": _logits(shape, layout, tokens),
     }
     fragmented = _FRAGMENTED * sum(parts.values())
     return Memory(**parts, fixed=_FIXED_BYTES, fragmented=fragmented)
@@ -127,10 +131,28 @@ def memory_of(model: Model, layout: Layout, sequence: int) -> Memory:
 
 def activation_bytes(shape: Shape) -> float:
     """What a layer keeps of a token for the backward pass, in 16 bits: its input, both norms' and the
-    second residual (width), queries and the attention's output, keys and values, and the three
-    products of the feed-forward (two, where it is not gated)."""
-    heads, keys = shape.heads * shape.head_dim, 2 * shape.kv_heads * shape.head_dim
-    return 2.0 * (4 * shape.width + 2 * heads + keys + (3 if shape.gated else 2) * shape.ffn)
+    second residual (width), queries and the attention's output, keys and values, what norms of
+    queries and keys start from, and the three products of the feed-forward (two, where it is not
+    gated)."""
+    heads, keys = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
+    attention = 2 * heads + 2 * keys + (heads + keys if shape.qk_norm else 0)
+    return 2.0 * (4 * shape.width + attention + (3 if shape.gated else 2) * shape.ffn)
+
+
+def muon_bytes(shape: Shape) -> float:
+    """Of Muon's state a parameter: 4 of layers, 8 of what AdamW keeps (embedding and output)."""
+    ends = shape.parameters - shape.layers * shape.layer_parameters
+    return 4.0 + 4.0 * ends / shape.parameters
+
+
+def _logits(shape: Shape, layout: Layout, tokens: int) -> float:
+    """A piece's logits; without a pipeline also the output matrix's gradient, made with the loss,
+    and the matrix itself, which each tensor-parallel rank gathers for its part of the sequence."""
+    if layout.pipeline > 1:
+        return min(tokens, _LOGIT_ROWS) * shape.vocabulary * _LOGIT_BYTES / layout.tensor
+    rows = min(tokens / layout.tensor, _LOGIT_ROWS)
+    matrices = 2 if layout.tensor > 1 else 1
+    return rows * shape.vocabulary * _LOGIT_BYTES + matrices * 2 * shape.embedding_parameters
 
 
 def _in_flight(layout: Layout) -> float:

@@ -37,6 +37,8 @@ class Request:
     gpu_hours_a_failure: float = GPU_HOURS_A_FAILURE
     usd_per_gpu_hour: float | None = None
     usd_per_kwh: float = 0.0
+    ours: bool = False
+    """Only layouts that ``myna train pretrain`` has: no pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,16 @@ def make_plan(request: Request) -> Plan:
         InvalidRequest: the model fits in no layout, or there is more hardware than work.
     """
     batch = request.batch_tokens or usual_batch(request.model.shape.parameters)
+    if request.ours and not request.batch_tokens:  # a sequence for each server at least
+        batch = max(batch, request.sequence * request.gpus / request.gpu.per_server)
     if request.gpus > 1 and request.gpus % min(request.gpus, request.gpu.per_server):
         raise InvalidRequest(
             f"--gpus: give whole servers of {request.gpu.per_server}, or fewer than one."
         )
     found = layouts(request.gpu, request.gpus, request.model, request.sequence, batch)
+    if request.ours:
+        keys = request.model.shape.kv_heads
+        found = [one for one in found if one.pipeline == 1 and keys % one.tensor == 0]
     if not found:
         raise InvalidRequest(_why_none(request, batch))
     speeds = [

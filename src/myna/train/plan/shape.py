@@ -35,6 +35,8 @@ class Shape:
     tied: bool = False
     """Whether the output shares the input's embedding."""
     head_dim: int = HEAD_DIM
+    qk_norm: bool = True
+    """Whether queries and keys are normalised, as Qwen3 and OLMo 2 do."""
 
     @property
     def layer_parameters(self) -> int:
@@ -70,10 +72,10 @@ class Shape:
 
 
 KNOWN = {
-    "llama-3-8b": Shape(32, 4096, 32, 8, 14336),
-    "llama-3-70b": Shape(80, 8192, 64, 8, 28672),
-    "llama-3-405b": Shape(126, 16384, 128, 8, 53248),
-    "gpt-3-175b": Shape(96, 12288, 96, 96, 49152, 50_257, gated=False, tied=True),
+    "llama-3-8b": Shape(32, 4096, 32, 8, 14336, qk_norm=False),
+    "llama-3-70b": Shape(80, 8192, 64, 8, 28672, qk_norm=False),
+    "llama-3-405b": Shape(126, 16384, 128, 8, 53248, qk_norm=False),
+    "gpt-3-175b": Shape(96, 12288, 96, 96, 49152, 50_257, gated=False, tied=True, qk_norm=False),
     "olmo-2-7b": Shape(32, 4096, 32, 32, 11008, 100_352),
     "olmo-2-13b": Shape(40, 5120, 40, 40, 13824, 100_352),
     "qwen3-0.6b": Shape(28, 1024, 16, 8, 3072, 151_936, tied=True),
