@@ -63,6 +63,16 @@ class Transformers:
         self._model: Any = model.to(device).eval()  # pyright: ignore[reportArgumentType]
         self._tokenizer, self._device = tokenizer, device
 
+    @property
+    def version(self) -> str:
+        """Its name: there is one of it."""
+        return self.name
+
+    def serving(self, asker: str) -> Transformers:
+        """Itself: nothing is tried beside it."""
+        del asker
+        return self
+
     async def stream(
         self,
         messages: Sequence[ChatMessage],

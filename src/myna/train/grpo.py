@@ -23,9 +23,9 @@ Reward = Callable[..., list[float]]
 
 
 class _Trainer(Ordered, GRPOTrainer):
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+    def _get_train_sampler(self, dataset: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """GRPO's own, which says each prompt several times; the order is ours, unshuffled."""
-        return GRPOTrainer._get_train_sampler(self, train_dataset)
+        return GRPOTrainer._get_train_sampler(self, dataset)
 
 
 def grpo(run: Path, plan: Plan, dials: Dials, told: Told, tokenizer: Path | None = None) -> Path:

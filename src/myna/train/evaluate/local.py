@@ -234,6 +234,16 @@ class LocalChat:
     def small(self) -> bool:
         return self._subject.parameters < 1e9
 
+    @property
+    def version(self) -> str:
+        """Of what files it is."""
+        return self._subject.fingerprint
+
+    def serving(self, asker: str) -> ChatModel:
+        """Itself: nothing is tried beside it."""
+        del asker
+        return self
+
     async def stream(
         self,
         messages: Sequence[ChatMessage],
