@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from anyio import to_thread
 
 from myna.answer.allowed import quotable, readable
+from myna.answer.draft import Draft
 from myna.answer.events import (
     OWN,
     AnswerEvent,
@@ -52,7 +52,7 @@ from myna.answer.prompt import (
 )
 from myna.answer.question import Talk, language_asked, says_too_little, small_talk, stand_alone
 from myna.answer.quote import best_quotation, copies, shortened
-from myna.answer.sentences import Segmenter, Span
+from myna.answer.sentences import Span
 from myna.answer.subject import AccountOf
 from myna.answer.support import (
     TOPIC_SHARE,
@@ -64,7 +64,7 @@ from myna.answer.task import Task, task_of
 from myna.db.engine import Database
 from myna.errors import InvalidRequest
 from myna.index.search import Searcher
-from myna.models.chat import ChatMessage, ChatModel, Delta
+from myna.models.chat import ChatMessage, ChatModel
 from myna.post import StoredPost
 
 LONGEST_ASKED = 160
@@ -76,55 +76,6 @@ LEAST_NEW_WORDS = 2
 """What a small model's sentence must say beyond the question, to be more than filling."""
 GAP = "\n\n"
 UNUSED = Usage(0, 0)
-
-
-@dataclass
-class _Draft:
-    """What the model has written so far, and what is shown of it."""
-
-    question: str
-    sources: Sequence[Source]
-    evidence: Sequence[Source] = ()
-    """The posts that the model was shown."""
-    cleaner: Cleaner = field(default_factory=Cleaner)
-    segmenter: Segmenter = field(default_factory=Segmenter)
-    shown: str = ""
-    """The answer's text so far; of a large model all that it wrote."""
-    quoted: str = ""
-    said_by_model: bool = False
-    supported: int = 0
-    said: list[str] = field(default_factory=list)
-    repeats: bool = False
-    prompt_tokens: int = 0
-    usage: Usage | None = None
-    """As the model's server tells it, with the last words."""
-    pieces: int = 0
-    finish: str | None = None
-
-    def take(self, delta: Delta) -> str:
-        """Note what comes with a piece of the model's text; returns what is new of the text."""
-        if delta.usage:
-            self.usage = Usage(delta.usage.prompt_tokens, delta.usage.completion_tokens)
-        self.pieces += bool(delta.text)
-        self.finish = delta.finish or self.finish
-        return self.cleaner.feed(delta.text)
-
-    def feed(self, text: str, *, last: bool = False) -> list[Span]:
-        """Add to what is written; returns the sentences that it completes."""
-        spans = self.segmenter.feed(text) if text else []
-        spans += self.segmenter.finish() if last else []
-        for span in spans:
-            folded = " ".join(self.sentence(span).casefold().split())
-            self.repeats = self.repeats or (len(folded) > 20 and folded in self.said)
-            self.said.append(folded)
-        return spans
-
-    def sentence(self, span: Span) -> str:
-        return self.segmenter.text[span.start : span.end]
-
-    def spent(self) -> Usage:
-        """The usage; of a model that was cut off, which never told it, one token a piece."""
-        return self.usage or Usage(self.prompt_tokens, self.pieces)
 
 
 class Answerer:
@@ -220,7 +171,7 @@ class Answerer:
                 yield event
             return
         yield Status("reading")
-        draft = _Draft(alone, sources)
+        draft = Draft(alone, sources)
         write = self._quote_first if self._model.small else self._write
         if not readable(sources):
             write = self._quote_alone
@@ -266,7 +217,7 @@ class Answerer:
         return [*events, usage, Done("declined", OWN, PROMPT_VERSION)]
 
     async def _write(
-        self, conversation: Sequence[Turn], draft: _Draft, language: Language
+        self, conversation: Sequence[Turn], draft: Draft, language: Language
     ) -> AsyncGenerator[AnswerEvent]:
         """What a large model writes, as it writes it, each sentence checked when it is whole."""
         messages, limit = await self._prompt(conversation, draft, language)
@@ -295,7 +246,7 @@ class Answerer:
         yield Done(outcome, self._model.name, PROMPT_VERSION)
 
     async def _quote_alone(
-        self, conversation: Sequence[Turn], draft: _Draft, language: Language
+        self, conversation: Sequence[Turn], draft: Draft, language: Language
     ) -> AsyncGenerator[AnswerEvent]:
         """Where no author lets a model read: the best post word for word, if one may be quoted."""
         del conversation
@@ -309,7 +260,7 @@ class Answerer:
         yield Done("answered", OWN, PROMPT_VERSION)
 
     async def _quote_first(
-        self, conversation: Sequence[Turn], draft: _Draft, language: Language
+        self, conversation: Sequence[Turn], draft: Draft, language: Language
     ) -> AsyncGenerator[AnswerEvent]:
         """The best post word for word; then those sentences of a small model that posts support."""
         for event in await to_thread.run_sync(self._quote, draft, language):
@@ -337,7 +288,7 @@ class Answerer:
             yield event
 
     async def _prompt(
-        self, conversation: Sequence[Turn], draft: _Draft, language: Language
+        self, conversation: Sequence[Turn], draft: Draft, language: Language
     ) -> tuple[list[ChatMessage], int]:
         """The messages, never longer than the model reads, and how much it may write."""
         model = self._model
@@ -362,7 +313,7 @@ class Answerer:
         messages, draft.prompt_tokens = await fitted(model, pack, budget)
         return messages, limit
 
-    async def _say(self, draft: _Draft, delta: str, *, last: bool = False) -> list[AnswerEvent]:
+    async def _say(self, draft: Draft, delta: str, *, last: bool = False) -> list[AnswerEvent]:
         """Events of a piece of text: the text, and a span for each sentence that it completes."""
         if not draft.shown:
             delta = delta.lstrip()
@@ -376,7 +327,7 @@ class Answerer:
                 events.append(mark or Unsupported(span.start, span.end))
         return events
 
-    def _pass(self, draft: _Draft, span: Span) -> list[AnswerEvent]:
+    def _pass(self, draft: Draft, span: Span) -> list[AnswerEvent]:
         """A small model's sentence, if a post supports it and it is more than the quotation."""
         sentence = draft.sentence(span)
         if draft.repeats:
@@ -396,7 +347,7 @@ class Answerer:
         return self._cited(draft, sentence, numbers)
 
     def _supporting(
-        self, draft: _Draft, sentence: str, topic_share: float = TOPIC_SHARE
+        self, draft: Draft, sentence: str, topic_share: float = TOPIC_SHARE
     ) -> tuple[int, ...]:
         numbers = supporting(
             sentence, draft.question, draft.evidence, self._searcher.idf, topic_share
@@ -404,7 +355,7 @@ class Answerer:
         draft.supported += bool(numbers)
         return numbers
 
-    def _quote(self, draft: _Draft, language: Language) -> list[AnswerEvent]:
+    def _quote(self, draft: Draft, language: Language) -> list[AnswerEvent]:
         """The best sentence of the best post, word for word; nothing where none fits well enough."""
         found = best_quotation(quotable(draft.sources), draft.question, self._searcher.idf)
         if found is None:
@@ -420,7 +371,7 @@ class Answerer:
         )
         return self._cited(draft, sentence, (found.source.number,))
 
-    def _cited(self, draft: _Draft, sentence: str, numbers: tuple[int, ...]) -> list[AnswerEvent]:
+    def _cited(self, draft: Draft, sentence: str, numbers: tuple[int, ...]) -> list[AnswerEvent]:
         """A whole sentence with its citation, below what is shown."""
         gap = GAP if draft.shown else ""
         start = len(draft.shown) + len(gap)
