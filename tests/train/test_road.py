@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -29,6 +30,19 @@ DEMO = Path(__file__).parents[2] / "src/myna/feeds/demo/ubuntu_irc.jsonl.zst"
 POSTS = 3_000
 LICENCE = "CC-BY-4.0"
 STEPS = 24
+QUESTIONS = (
+    "How can I burn a CD with cdrecord?",
+    "How do I install the nvidia driver?",
+    "How do I mount a windows partition?",
+    "Does anyone here have k3b experience?",
+    "Which package do I need to compile programs?",
+    "How do I change the resolution of my screen?",
+    "How do I upgrade from warty to hoary?",
+    "My sound does not work, what can I do?",
+)
+"""What people ask there; a question may be declined, not all of them."""
+DECLINED = 3
+"""The exit status of ``myna ask`` then."""
 
 
 @pytest.fixture
@@ -59,6 +73,14 @@ def test_from_raw_posts_to_an_answer(home: Home, posts: Path, tmp_path: Path) ->
         assert run.returncode == 0, run.stdout[-2000:] + run.stderr[-2000:]
         return run.stdout
 
+    def asked(question: str) -> dict[str, Any]:
+        run = subprocess.run(
+            [sys.executable, "-m", "myna", "ask", "--json", question],
+            env=home.env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200,
+        )  # fmt: skip
+        assert run.returncode in (0, DECLINED), run.stdout[-2000:] + run.stderr[-2000:]
+        return json.loads(run.stdout)
+
     source = (posts, "--licence", LICENCE, "--workers", "1")
     myna("train", "tokenizer", *source, "--size", "800", "--to", "tokenizer")
     myna("train", "corpus", *source, "--tokenizer", "tokenizer", "--to", "corpus")
@@ -80,7 +102,7 @@ def test_from_raw_posts_to_an_answer(home: Home, posts: Path, tmp_path: Path) ->
     myna("ingest", posts, "--network", "irc")
     # Whether a question can be answered is seen otherwise without vectors, which take a while.
     until(lambda: is_indexed(json.loads(myna("status", "--json"))["index"]), 150)
-    told = json.loads(myna("ask", "--json", "How can I burn a CD with cdrecord?"))
+    told = next(one for one in map(asked, QUESTIONS) if one["outcome"] == "answered")
     version = json.loads((tmp_path / "mine" / "export.json").read_text())
     digest = version["files"]["mine-Q8_0.gguf"]["sha256"]
     assert told["model_version"] == f"mine@{digest[:12]}"
