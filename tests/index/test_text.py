@@ -137,11 +137,13 @@ def test_a_commit_beside_the_analysis_holds_what_its_number_says(
     reader = reader_of(tmp_path, monkeypatch)
     writer.write(analysed([stored(1, make_post("1", "some words"))]))
     writer.begin_commit(1)
-    writer.write(analysed([stored(2, make_post("2", "some words"))]))
+    for id in range(2, 9):  # the first of them wait for the commit, the last waits until it is done
+        writer.write(analysed([stored(id, make_post(str(id), "some words"))]))
+    writer.finish_commit()
     assert writer.seq == 1
     assert count(reader, "some") == 1
-    writer.commit(2)
-    assert count(reader, "some") == 2
+    writer.commit(8)
+    assert count(reader, "some") == 8
 
 
 def test_a_commit_that_failed_is_told_though_nothing_more_comes(
