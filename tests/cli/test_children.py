@@ -103,8 +103,8 @@ def test_children_die_with_a_killed_supervisor(tmp_path: Path) -> None:
 import os, sys, time
 from pathlib import Path
 from myna.cli.children import Child, Children
-child = "import os, time; from myna.cli.children import stop_with_parent; "
-child += "stop_with_parent(int(os.environ['MYNA_PARENT'])); print('up', flush=True); time.sleep(600)"
+child = "import time; from myna.parent import stop_with_parent; "
+child += "stop_with_parent(); print('up', flush=True); time.sleep(600)"
 folder = Path({str(tmp_path)!r})
 children = Children([Child("one", [sys.executable, "-c", child], folder / "one.log")],
                     folder / "children.json", print)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 
 import typer
 
-from myna.cli.children import stop_with_parent
+from myna.parent import stop_with_parent
 from myna.settings import load_settings
 from myna.telemetry import configure_logging
 
@@ -24,8 +23,7 @@ def bot() -> None:
     `myna up` does so by itself where a network is connected with an account. A mention gets one
     reply, with links to the posts that say it; who replies "stop" gets none any more.
     """
-    if parent := os.environ.get("MYNA_PARENT"):
-        stop_with_parent(int(parent))
+    stop_with_parent()
     from myna.answer.answer import Answerer
     from myna.bot.reply import AnswerReplier
     from myna.bot.service import open_bots, run_bots

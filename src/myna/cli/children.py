@@ -11,12 +11,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from myna.parent import PARENT
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -28,21 +29,6 @@ REMOVE_S = 3.0
 """How long one that is taken away may take to stop, while the others are not watched."""
 STOP_S = 8.0
 """How long children may take to stop before they are killed."""
-
-
-def stop_with_parent(parent: int) -> None:
-    """Let the kernel send SIGTERM to this process when ``parent`` dies (Linux; else nothing).
-
-    Raises:
-        SystemExit: the parent is dead already.
-    """
-    if sys.platform == "linux":
-        import ctypes
-
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
-        if os.getppid() != parent:
-            raise SystemExit(0)
 
 
 def bound_log(path: Path) -> None:
@@ -79,7 +65,7 @@ class Child:
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command,
-                env={**os.environ, **self.env, "MYNA_PARENT": str(os.getpid())},
+                env={**os.environ, **self.env, PARENT: str(os.getpid())},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -113,11 +113,10 @@ def purge() -> None:
     """
     from rich.console import Console
 
-    from myna.cli.children import stop_with_parent
     from myna.index.purge import purge as purge_all
+    from myna.parent import stop_with_parent
 
-    if parent := os.environ.get("MYNA_PARENT"):
-        stop_with_parent(int(parent))
+    if stop_with_parent():
         os.nice(19)
     console = Console(stderr=True)
     with _opened() as (settings, db):

@@ -4,7 +4,6 @@ them, or an archive that is read once."""
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 import threading
@@ -18,13 +17,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from myna.cli.children import stop_with_parent
 from myna.cli.serve import Role, run_roles
 from myna.db.engine import open_database
 from myna.db.networks import ensure_network
 from myna.feeds.archive import Archive
 from myna.feeds.ingest import Summary, run_source
 from myna.feeds.source import Rejection
+from myna.parent import stop_with_parent
 from myna.settings import Settings, load_settings
 from myna.telemetry import configure_logging
 
@@ -102,8 +101,7 @@ def ingest(
 
 def _run_live(settings: Settings) -> None:
     """The text index and every source that is configured, until SIGTERM or Ctrl-C."""
-    if parent := os.environ.get("MYNA_PARENT"):
-        stop_with_parent(int(parent))
+    stop_with_parent()
     roles = [Role.index, Role.feeds]
     if settings.demo and settings.demo_pace > 0:
         roles.append(Role.demo)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from myna.cli.children import stop_with_parent
 from myna.cli.progress import shown_progress
 from myna.errors import ModelFileError, MynaError
+from myna.parent import stop_with_parent
 from myna.settings import Settings, load_settings
 from myna.telemetry import configure_logging
 
@@ -31,8 +31,7 @@ def prepare(
     ready_fd: Annotated[int | None, typer.Option(help="Where to write when all is ready.")] = None,
 ) -> None:
     """Create the database, fetch the model, load the demo network; then wait for stdin to close."""
-    if parent := os.environ.get("MYNA_PARENT"):
-        stop_with_parent(int(parent))
+    stop_with_parent()
     from myna.db.engine import open_database
 
     settings = load_settings()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -11,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from myna.cli.children import stop_with_parent
 from myna.errors import InvalidRequest
+from myna.parent import stop_with_parent
 from myna.settings import Settings, load_settings
 from myna.telemetry import configure_logging
 
@@ -49,8 +48,7 @@ def serve(
 
     All roles on one machine share MYNA_HOME. `myna up` is all of them together.
     """
-    if parent := os.environ.get("MYNA_PARENT"):
-        stop_with_parent(int(parent))
+    stop_with_parent()
     roles = role or [Role.web]
     settings = load_settings()
     configure_logging(settings.log_level)

@@ -33,6 +33,7 @@ from myna import __version__
 from myna.cli.children import Child, Children
 from myna.errors import ConfigurationError, MynaError, StorageError
 from myna.models.choice import read_choice
+from myna.parent import PARENT
 from myna.settings import Settings, load_settings
 
 FREE_DISK_BYTES = 800_000_000
@@ -171,7 +172,7 @@ def _prepared(settings: Settings, console: Console, signals: _Signals) -> Iterat
     reading, writing = os.pipe()
     process = subprocess.Popen(
         [sys.executable, "-m", "myna", "prepare", "--ready-fd", str(writing)],
-        env={**os.environ, "MYNA_HOME": str(settings.home), "MYNA_PARENT": str(os.getpid())},
+        env={**os.environ, "MYNA_HOME": str(settings.home), PARENT: str(os.getpid())},
         stdin=subprocess.PIPE,
         pass_fds=(writing,),
         start_new_session=True,

@@ -19,6 +19,7 @@ from myna.errors import MynaError
 from myna.index.follow import run_follower
 from myna.index.purge import is_due
 from myna.index.retention import apply_horizon, horizon, remove_expired
+from myna.parent import PARENT
 from myna.settings import Settings
 from myna.telemetry import get_logger
 
@@ -70,7 +71,7 @@ def purge_apart(stop: threading.Event) -> None:
     keeps the follower waiting nor leaves its memory here."""
     process = subprocess.Popen(
         [sys.executable, "-m", "myna", "index", "purge"],
-        env={**os.environ, "MYNA_PARENT": str(os.getpid())},
+        env={**os.environ, PARENT: str(os.getpid())},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )

@@ -35,6 +35,7 @@ from myna.models.files import Progress, model_path, sha256
 from myna.models.header import read_header
 from myna.models.local import usable_cores
 from myna.models.registry import DEFAULT, MEMORY_BESIDE_BYTES, Model, find_model
+from myna.parent import PARENT
 from myna.settings import Settings
 
 TAKEN = ("q8_0", "q4_k_m", "q4_0", "f16", "bf16", "f32")
@@ -193,7 +194,7 @@ def _served(settings: Settings, model: Model, file: Path) -> Iterator[dict[str, 
             env={
                 **os.environ,
                 llama.PROGRAM: json.dumps(asdict(program)),
-                llama.PARENT: str(os.getpid()),
+                PARENT: str(os.getpid()),
             },
             stdin=subprocess.DEVNULL,
             stdout=output,

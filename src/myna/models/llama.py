@@ -1,13 +1,12 @@
 """The process of the local model server: llama.cpp with its OpenAI routes, on loopback.
 
-It imports nothing of Myna and little of Python, because it stays in memory beside the model. It is
+It imports next to nothing of Myna and of Python, because it stays in memory beside the model. It is
 told what to do in one environment variable, makes itself a new key at each start, and writes down
 where it listens, for this user's eyes alone, when it can answer.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
@@ -21,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PARENT = "MYNA_PARENT"
-"""The environment variable with the number of the process that must outlive this one."""
+from myna.parent import stop_with_parent
+
 PROGRAM = "MYNA_LLAMA_PROGRAM"
 """The environment variable with the ``Program`` as JSON."""
 BATCH_TOKENS = 128
@@ -62,7 +61,7 @@ class Program:
 def main() -> None:
     """Serve until SIGTERM or another choice."""
     program = Program(**json.loads(os.environ.pop(PROGRAM)))
-    _stop_with_parent()
+    stop_with_parent()
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     address = Path(program.address_file)
@@ -151,15 +150,6 @@ def _chosen(program: Program) -> str:
         if program.choice_file:
             return str(json.loads(Path(program.choice_file).read_text()).get(program.slot))
     return program.name
-
-
-def _stop_with_parent() -> None:
-    """SIGTERM when the parent dies, where it said who it is (Linux; as ``cli.children`` has it)."""
-    if sys.platform == "linux" and (parent := os.environ.get(PARENT)):
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
-        if os.getppid() != int(parent):
-            sys.exit(0)
 
 
 def _leave(number: int, frame: object) -> None:

@@ -21,6 +21,7 @@ from myna.models import llama
 from myna.models.choice import CHOICE, Slot, model_in_use, model_of, roll_back
 from myna.models.files import verify_model, version_of
 from myna.models.registry import Model
+from myna.parent import PARENT
 from myna.settings import Settings
 from myna.telemetry import get_logger
 
@@ -160,7 +161,7 @@ def running_server(settings: Settings, *, limit_s: float = 60.0) -> Iterator[Add
                 "MYNA_HOME": str(settings.home),
                 "MYNA_MODEL_NAME": settings.model_name,
                 "MYNA_MODEL_THREADS": str(settings.model_threads),
-                "MYNA_PARENT": str(os.getpid()),
+                PARENT: str(os.getpid()),
             },
             stdin=subprocess.DEVNULL,
             stdout=output,
