@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from typer.testing import CliRunner
 
 from myna.cli import build_app
 from myna.errors import Conflict, InvalidRequest, NotFound
+from myna.settings import Settings
 from myna.train.base import load_base, size_of
 from myna.train.benchmarks import Benchmarks
 from myna.train.compose import make_examples
@@ -153,6 +154,19 @@ def test_an_adapter_is_trained_on_and_merged(examples: Path, base: Path, tmp_pat
     assert size_of(adapter) == size_of(base) > 1e4
 
 
+@pytest.mark.model
+def test_an_adapter_of_a_gguf_names_it(model_home: Path) -> None:
+    [gguf] = Settings(home=model_home).models_dir.glob("*.gguf")
+    model, tokenizer = load_base(gguf)
+    assert model.name_or_path == str(gguf.resolve())
+    assert tokenizer.eos_token == "<|im_end|>"
+    assert tokenizer("<|im_start|>user").input_ids[0] == tokenizer.convert_tokens_to_ids(
+        "<|im_start|>"
+    )
+    adapted = get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"]))  # type: ignore[arg-type]
+    assert adapted.peft_config["default"].base_model_name_or_path == str(gguf.resolve())
+
+
 def test_a_run_says_what_it_read_and_forgetting_ends_it(
     examples: Path, base: Path, tmp_path: Path
 ) -> None:
@@ -191,6 +205,10 @@ def test_what_cannot_be_used_is_told(examples: Path, base: Path, tmp_path: Path)
     (tmp_path / "bare" / "config.json").write_text((base / "config.json").read_text())
     with pytest.raises(InvalidRequest, match="cannot be read as a model"):
         load_base(tmp_path / "bare")
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text('{"base_model_name_or_path": null}')
+    with pytest.raises(InvalidRequest, match="which model it belongs to"):
+        load_base(tmp_path / "adapter")
     told = CliRunner().invoke(
         build_app(), ["train", "sft", str(examples), str(tmp_path / "r"), "--from", "/nowhere"]
     )

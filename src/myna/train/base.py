@@ -29,13 +29,11 @@ from transformers import (
 
 from myna.errors import InvalidRequest, NotFound
 from myna.train.checkpoint import checkpoints, read_model
+from myna.train.lora import ADAPTER, base_of
 from myna.train.model import Config, Transformer
-from myna.train.tokenizer import CHAT, END, END_TURN, gguf_tokenizer
+from myna.train.tokenizer import CHAT, END, END_TURN
+from myna.train.vocabulary import read_gguf
 from myna.train.weights import load_model
-
-ADAPTER = "adapter_config.json"
-CONTROL_TOKEN = 3
-"""``tokenizer.ggml.token_type`` of a token that is never text."""
 
 Model = PreTrainedModel | PeftModel
 
@@ -44,15 +42,15 @@ def load_base(
     path: Path, tokenizer: Path | None = None, *, merge: bool = False
 ) -> tuple[Model, PreTrainedTokenizerBase]:
     """A model in 32 bits and its tokenizer with a chat template. Of an adapter, the model with it, to
-    be trained on, or (``merge``) with its weights in the model's own. ``tokenizer`` is a folder; a
-    run has none of its own.
+    be trained on, or (``merge``) with its weights in the model's own. ``tokenizer`` is the
+    folder of one, where the model has none of its own.
 
     Raises:
         NotFound: nothing is there.
         InvalidRequest: it cannot be trained on.
     """
     if (path / ADAPTER).is_file():
-        under = Path(json.loads((path / ADAPTER).read_text())["base_model_name_or_path"])
+        under = base_of(path)
         base, held = load_base(under, tokenizer or (path if _has_tokenizer(path) else None))
         if isinstance(base, PeftModel):
             raise InvalidRequest(f"{under} is an adapter itself: merge it first.")
@@ -72,7 +70,7 @@ def load_base(
     held = _tokenizer(tokenizer or path)
     if len(held) > model.config.vocab_size:
         raise InvalidRequest("The tokenizer has more tokens than the model: give its own.")
-    model.config._name_or_path = str(path.resolve())
+    model.config._name_or_path = model.name_or_path = str(path.resolve())  # PEFT notes the second
     model.config.eos_token_id = held.eos_token_id
     model.config.pad_token_id = held.pad_token_id
     vocabulary = held.get_vocab()
@@ -132,26 +130,14 @@ def _tokenizer(path: Path) -> PreTrainedTokenizerBase:
 
 
 def _gguf(path: Path) -> PreTrainedTokenizerFast:
-    from gguf import GGUFReader
-
-    fields = GGUFReader(path).fields
-
-    def value(name: str) -> Any:
-        field = fields.get(f"tokenizer.{name}")
-        return field.contents() if field else None
-
-    tokens, kinds = value("ggml.tokens"), value("ggml.token_type") or []
-    made = gguf_tokenizer(path)
-    special = [name for name, kind in zip(tokens, kinds, strict=False) if kind == CONTROL_TOKEN]
-    made.add_special_tokens(special)
-    end, pad = value("ggml.eos_token_id"), value("ggml.padding_token_id")
+    made, told = read_gguf(path)
     held = PreTrainedTokenizerFast(
         tokenizer_object=made,
-        eos_token=tokens[end] if end is not None else None,
-        pad_token=tokens[pad] if pad is not None else None,
+        eos_token=told.get("eos_token"),
+        pad_token=told.get("pad_token"),
         clean_up_tokenization_spaces=False,
     )
-    held.chat_template = value("chat_template")
+    held.chat_template = told["chat_template"]
     return held
 
 
@@ -162,7 +148,7 @@ def size_of(path: Path) -> float:
         NotFound: nothing is there.
     """
     if (path / ADAPTER).is_file():
-        return size_of(Path(json.loads((path / ADAPTER).read_text())["base_model_name_or_path"]))
+        return size_of(base_of(path))
     if path.is_file():
         return path.stat().st_size * (8 / 8.5)
     config = next(

@@ -80,3 +80,18 @@ def read_adapter(path: Path) -> Adapter:
         float(told["lora_alpha"]) / (rank**0.5 if told.get("use_rslora") else rank),
         {name: (pair["A"], pair["B"]) for name, pair in sorted(parts.items())},
     )
+
+
+def base_of(path: Path) -> Path:
+    """What the adapter in a folder belongs to, as the training was told it.
+
+    Raises:
+        InvalidRequest: it does not say.
+    """
+    told = json.loads((path / ADAPTER).read_text()).get("base_model_name_or_path")
+    if not told:
+        raise InvalidRequest(
+            f"{path} does not say which model it belongs to: write the model's path into "
+            f"base_model_name_or_path of its {ADAPTER}."
+        )
+    return Path(told)

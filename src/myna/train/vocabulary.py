@@ -68,7 +68,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
         InvalidRequest: llama.cpp cannot split text as it does.
     """
     if path.suffix == ".gguf":
-        made, told = _of_gguf(path)
+        made, told = read_gguf(path)
     else:
         made, _ = load_tokenizer(path)
         told = _settings(path if path.is_dir() else path.parent)
@@ -123,8 +123,9 @@ def _settings(folder: Path) -> dict[str, Any]:
     return told
 
 
-def _of_gguf(path: Path) -> tuple[Tokenizer, dict[str, Any]]:
-    """A GGUF's tokenizer as files of Hugging Face, its special tokens among them."""
+def read_gguf(path: Path) -> tuple[Tokenizer, dict[str, Any]]:
+    """A GGUF's tokenizer as Hugging Face has it, its special tokens among them: what its
+    ``tokenizer.json`` and ``tokenizer_config.json`` would hold."""
     from gguf import GGUFReader
     from tokenizers import AddedToken
 

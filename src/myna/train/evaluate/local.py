@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from myna.errors import InvalidRequest, NotFound
 from myna.models.chat import ChatMessage, ChatModel, Delta, Usage
 from myna.train.evaluate.subject import Likelihood
-from myna.train.lora import Adapter, read_adapter
+from myna.train.lora import ADAPTER, Adapter, base_of, read_adapter
 from myna.train.tensors import Tensors, checkpoint_of, open_tensors
 from myna.train.vocabulary import Vocabulary, read_vocabulary
 
@@ -43,9 +43,9 @@ class LocalSubject:
         self._label, self._path = label, path
         self._adapter: Adapter | None = None
         self._base = path
-        if (path / "adapter_config.json").is_file():
+        if (path / ADAPTER).is_file():
             self._adapter = read_adapter(path)
-            self._base = Path(self._adapter.base)
+            self._base = base_of(path)
             if not self._base.exists():
                 raise NotFound(f"{path}: its base {self._base} is not there.")
 
