@@ -29,7 +29,6 @@ from evals.bench import SHARED, print_table, read_rows
 from myna.train.corpus import Filters
 from myna.train.files import read_file
 from myna.train.make import make_corpus
-from myna.train.model import Config
 from myna.train.pretrain import Dials, Plan, Progress, pretrain
 from myna.train.scale import scale_for
 from myna.train.shards import Reader
@@ -136,16 +135,7 @@ def make_plan(folder: Path, size: str) -> Plan:
     source = partial(read_file, posts, "CC-BY-4.0")
     make_corpus(folder / "corpus", [source], Filters(), folder / "tok", workers=2)
     scale = scale_for(size, VOCABULARY)
-    config = Config(
-        vocab_size=VOCABULARY,
-        hidden_size=scale.width,
-        intermediate_size=scale.ffn,
-        num_hidden_layers=scale.layers,
-        num_attention_heads=scale.heads,
-        num_key_value_heads=scale.kv_heads,
-        head_dim=scale.head_dim,
-        tie_word_embeddings=scale.tied,
-    )
+    config = scale.config(VOCABULARY)
     rates = (scale.matrix_rate, scale.other_rate)
     return Plan(str(folder / "corpus"), config, scale.sequence, ROWS, FOREVER, *rates)
 

@@ -12,7 +12,8 @@ of rank 16 or less by ``myna train sft`` from examples that the recipe makes of 
 - examples of authors who were held out of training, ``reward`` and its parts as in ``train/rewards``: what
   the model itself writes, before Myna's code checks it.
 
-Both run under transformers, greedily, one question after another. ``--out`` keeps the adapter in 16 bits.
+Both are asked as ``myna evaluate`` asks them: under transformers, greedily, one question after another
+(a processor in 32 bits, a GPU in 16). ``--out`` keeps the adapter in 16 bits.
 """
 
 from __future__ import annotations
@@ -22,23 +23,22 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from safetensors.torch import load_file, save_file
 
 from evals.answers import MODELS, NETWORK, ask_all, figures_of_answers, read_questions, share
 from evals.bench import SHARED, Bench, post_of, print_table, read_rows, temporary_bench
-from myna.models.chat import ChatMessage, Delta, Usage
+from myna.models.chat import ChatMessage, ChatModel
 from myna.telemetry import configure_logging
-from myna.train.base import Model, load_base
 from myna.train.benchmarks import read_benchmarks
 from myna.train.compose import make_examples
+from myna.train.evaluate.local import LocalSubject
 from myna.train.examples import Example, Examples
 from myna.train.files import read_file
 from myna.train.grounded import texts_of
@@ -51,73 +51,6 @@ PARAMETERS = 135e6
 HELD_SHARE = 0.1
 """Of the authors: examples that touch one are measured with, not learnt from."""
 WRITTEN_TOKENS = 72
-
-
-class Transformers:
-    """A ``ChatModel`` over transformers, for as long as a benchmark runs."""
-
-    small, context_tokens = True, 2048
-
-    def __init__(self, name: str, model: Model, tokenizer: Any, device: str) -> None:
-        self.name = name
-        self._model: Any = model.to(device).eval()  # pyright: ignore[reportArgumentType]
-        self._tokenizer, self._device = tokenizer, device
-
-    @property
-    def version(self) -> str:
-        """Its name: there is one of it."""
-        return self.name
-
-    def serving(self, asker: str) -> Transformers:
-        """Itself: nothing is tried beside it."""
-        del asker
-        return self
-
-    async def stream(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        max_tokens: int,
-        temperature: float = 0.0,
-        stop: Sequence[str] = (),
-    ) -> AsyncGenerator[Delta, None]:
-        """The whole answer at once."""
-        text, read, written = self.write(messages, max_tokens, stop)
-        for one in stop:
-            text = text.partition(one)[0]
-        yield Delta(text, Usage(read, written), "length" if written >= max_tokens else "stop")
-
-    @torch.no_grad()
-    def write(
-        self, messages: Sequence[ChatMessage], tokens: int, stop: Sequence[str] = ()
-    ) -> tuple[str, int, int]:
-        """Text, tokens read, tokens written."""
-        ids = self._tokens(messages)
-        made = self._model.generate(
-            input_ids=torch.tensor([ids], device=self._device),
-            attention_mask=torch.ones(1, len(ids), dtype=torch.long, device=self._device),
-            max_new_tokens=tokens,
-            do_sample=False,
-            stop_strings=list(stop) or None,
-            tokenizer=self._tokenizer if stop else None,
-        )[0, len(ids) :]
-        return self._tokenizer.decode(made, skip_special_tokens=True), len(ids), len(made)
-
-    async def count_tokens(self, messages: Sequence[ChatMessage]) -> int:
-        """With the chat template."""
-        return len(self._tokens(messages))
-
-    async def ready(self) -> bool:
-        """Always."""
-        return True
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-    def _tokens(self, messages: Sequence[ChatMessage]) -> list[int]:
-        told = [{"role": one.role, "content": one.content} for one in messages]
-        text = self._tokenizer.apply_chat_template(told, tokenize=False, add_generation_prompt=True)
-        return self._tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 def make_sets(folder: Path, args: argparse.Namespace) -> tuple[Path, list[Example]]:
@@ -141,14 +74,14 @@ def _read(path: Path, most: int) -> Any:
     return islice(read_file(path, "CC-BY-4.0"), most or None)
 
 
-def rewards(model: Transformers, held: Sequence[Example]) -> dict[str, float]:
+async def rewards(model: ChatModel, held: Sequence[Example]) -> dict[str, float]:
     """What the model itself writes to the examples: the mean of each reward."""
     idf = idf_of(texts_of(held))
     sums = dict.fromkeys(["reward", *REWARDS], 0.0)
     for example in held:
         messages = [ChatMessage(role, content) for role, content in example.prompt]  # type: ignore[arg-type]
-        text, _, _ = model.write(messages, WRITTEN_TOKENS, ("\n",))
-        judged = judge(example, text, idf)
+        deltas = model.stream(messages, max_tokens=WRITTEN_TOKENS, stop=("\n",))
+        judged = judge(example, "".join([delta.text async for delta in deltas]), idf)
         for name, one in REWARDS.items():
             sums[name] += one(judged)
             sums["reward"] += WEIGHTS[name] * one(judged)
@@ -156,7 +89,7 @@ def rewards(model: Transformers, held: Sequence[Example]) -> dict[str, float]:
 
 
 async def measure(
-    bench: Bench, models: Sequence[Transformers], args: argparse.Namespace
+    bench: Bench, models: Sequence[ChatModel], args: argparse.Namespace
 ) -> list[dict[str, float]]:
     """The figures of ``evals.answers`` for each model, over the same posts."""
     questions = read_questions(read_rows(args.data), 1)[: args.limit or None]
@@ -246,18 +179,15 @@ def main() -> None:
         adapter, told = train(learn, folder, args)
         if args.out:
             told["adapter_mb"] = keep(adapter, args.out)
-        base, tokenizer = load_base(args.start)
-        tuned, _ = load_base(adapter, merge=True)
-        assert not isinstance(base, PeftModel)
         models = [
-            Transformers("before", base, tokenizer, device),
-            Transformers("after", tuned, tokenizer, device),
+            LocalSubject(args.start, "before").chat(),
+            LocalSubject(adapter, "after").chat(),
         ]
         with temporary_bench() as bench:
             bench.load([post_of(row, NETWORK) for row in read_rows(args.data)])
             figures = asyncio.run(measure(bench, models, args))
         for model, found in zip(models, figures, strict=True):
-            found.update(rewards(model, held))
+            found.update(asyncio.run(rewards(model, held)))
     print_table([{"figure": name, "value": float(value)} for name, value in told.items()])
     print_table(
         [

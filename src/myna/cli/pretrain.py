@@ -11,9 +11,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from myna.train.model import Config
     from myna.train.pretrain import Progress
-    from myna.train.scale import Scale
 
 
 def register(train: typer.Typer) -> None:
@@ -72,7 +70,7 @@ def pretrain(
     index = read_index(corpus)
     scale = scale_for(size, index.vocabulary)
     first = load_model(start) if start else None
-    config = first.config if first else _config(scale, index.vocabulary)
+    config = first.config if first else scale.config(index.vocabulary)
     length = sequence or scale.sequence
     ranks = max(1, int(os.environ.get("WORLD_SIZE", "1")) // tensor)
     rows = max(1, (batch or scale.batch_tokens) // length)
@@ -96,21 +94,6 @@ def pretrain(
         recompute=recompute,
     )
     train(run, plan, dials, _shown(run, plan.steps), first)
-
-
-def _config(scale: Scale, vocabulary: int) -> Config:
-    from myna.train.model import Config
-
-    return Config(
-        vocab_size=-(-vocabulary // 64) * 64,
-        hidden_size=scale.width,
-        intermediate_size=scale.ffn,
-        num_hidden_layers=scale.layers,
-        num_attention_heads=scale.heads,
-        num_key_value_heads=scale.kv_heads,
-        head_dim=scale.head_dim,
-        tie_word_embeddings=scale.tied,
-    )
 
 
 def _shown(run: Path, steps: int) -> Callable[[Progress], None]:

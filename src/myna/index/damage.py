@@ -8,7 +8,7 @@ process, and its next start as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import tantivy
@@ -17,18 +17,15 @@ from myna.errors import StorageError
 
 
 @contextmanager
-def panics_as_errors() -> Iterator[None]:
-    """For who mends what is damaged.
-
-    Raises:
-        ValueError: in place of a panic.
-    """
+def panics_as_errors(error: type[Exception] = ValueError, then: str = "") -> Iterator[None]:
+    """Raises ``error`` in place of a panic: the ``ValueError`` of other damage for who mends it; ``then``
+    says what to do."""
     try:
         yield
     except BaseException as panic:
-        if not _is_panic(panic):
+        if type(panic).__name__ != "PanicException":
             raise
-        raise ValueError("a file of the text index is damaged") from panic
+        raise error(f"A file of the text index is damaged.{then}") from panic
 
 
 class SafeSearcher:
@@ -67,17 +64,5 @@ class SafeSearcher:
             return self._searcher.fast_field_values(field, list(places))
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except BaseException as panic:
-        if not _is_panic(panic):
-            raise
-        raise StorageError(
-            "A file of the text index is damaged. Run `myna index check`, or `myna index rebuild`."
-        ) from panic
-
-
-def _is_panic(error: BaseException) -> bool:
-    return type(error).__name__ == "PanicException"
+def _told() -> AbstractContextManager[None]:
+    return panics_as_errors(StorageError, " Run `myna index check`, or `myna index rebuild`.")

@@ -16,8 +16,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from myna.train.plan.shape import count_of, shape_for
+
+if TYPE_CHECKING:
+    from myna.train.model import Config
 
 TOKENS_A_PARAMETER = 20.0
 _SMALL = 3e7
@@ -40,6 +44,21 @@ class Scale:
     matrix_rate: float
     other_rate: float
     tied: bool
+
+    def config(self, vocabulary: int) -> Config:
+        """The model; its rows are a multiple of 64, which matrix products like."""
+        from myna.train.model import Config
+
+        return Config(
+            vocab_size=-(-vocabulary // 64) * 64,
+            hidden_size=self.width,
+            intermediate_size=self.ffn,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            num_key_value_heads=self.kv_heads,
+            head_dim=self.head_dim,
+            tie_word_embeddings=self.tied,
+        )
 
     @property
     def steps(self) -> int:
