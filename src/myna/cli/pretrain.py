@@ -98,20 +98,20 @@ def pretrain(
 
 def _shown(run: Path, steps: int) -> Callable[[Progress], None]:
     """A line every few steps, and all of it for TensorBoard."""
-    from torch.utils.tensorboard import SummaryWriter
+    from myna.train.tracking import Board
 
-    board: SummaryWriter | None = None
+    board: Board | None = None
 
     def told(now: Progress) -> None:
         nonlocal board
         if board is None:
-            board = SummaryWriter(str(run / "tensorboard"))
-        for name in ("loss", "gradient", "rate", "tokens_per_s", "mfu"):
-            board.add_scalar(name, getattr(now, name), now.step)
+            board = Board(run)
+        names = ("loss", "gradient", "rate", "tokens_per_s", "mfu")
+        board.add(now.step, {name: getattr(now, name) for name in names})
         held = now.held_out
         if held is not None:
-            board.add_scalar("held_out/loss", held.loss, held.step)
-            board.add_scalar("held_out/bits_per_byte", held.bits_per_byte or 0.0, held.step)
+            figures = {"loss": held.loss, "bits_per_byte": held.bits_per_byte or 0.0}
+            board.add(held.step, {f"held_out/{name}": one for name, one in figures.items()})
         if (
             now.step % max(1, min(50, steps // 20)) == 0
             or now.rolled_back

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from myna.errors import MynaError
+from myna.train.heldout import RECORD
 from myna.train.shards import Index, open_rows, read_index
-from myna.train.spans import Span, read_spans
+from myna.train.spans import SEEN, Span, read_spans
+from myna.train.tracking import PROGRESS
 
-RUN, SEEN, PROGRESS = "run.json", "seen.jsonl", "progress.jsonl"
+RUN = "run.json"
 """In a run's folder."""
-HELD_OUT = "held-out.jsonl"
 LAST_STEPS = 20
 """Whose mean loss is told: a single step's says little."""
 
@@ -106,7 +107,7 @@ def _lineage(folder: Path, told: dict[str, Any], step: int | None) -> Lineage:
     reached = max((int(one["step"]) for one in progress), default=0)
     spans = [one for one in read_spans(folder / SEEN) if step is None or one.start < step]
     reached = reached if step is None else step
-    measured = [one for one in _lines(folder / HELD_OUT) if one["step"] <= reached]
+    measured = [one for one in _lines(folder / RECORD) if one["step"] <= reached]
     latest = measured[-1] if measured else {}
     return Lineage(
         str(told.get("method", "pretrain")),

@@ -26,13 +26,14 @@ from myna.train.model import Config, Transformer, assign
 from myna.train.muon import optimizers
 from myna.train.parallel import Place, check_split, join, make_mesh, make_model, split_of
 from myna.train.shards import Reader, add_span, read_index, replace_file, span_of
+from myna.train.spans import SEEN
 from myna.train.tokenizer import copy_tokenizer
+from myna.train.tracking import PROGRESS
 
 CLIP = 1.0
 ROLL_BACKS = 3
 """Without a checkpoint gained between them; then a person has to look."""
 WARM_UP, COOL_DOWN = 0.01, 0.4
-SEEN = "seen.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +303,7 @@ class _Trainer:
             measured,
         )
         if self.rank == 0:
-            with (self.run / "progress.jsonl").open("a") as file:
+            with (self.run / PROGRESS).open("a") as file:
                 file.write(json.dumps(asdict(progress)) + "\n")
             self.told(progress)
 

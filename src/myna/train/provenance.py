@@ -24,10 +24,7 @@ from myna.train.shards import (
     write_index,
     write_shard,
 )
-from myna.train.spans import Span, read_spans
-
-SEEN = "seen.jsonl"
-"""A run's record of what its steps read, in the folder of its checkpoints."""
+from myna.train.spans import SEEN, Span, read_spans
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from myna.train.shards import Reader
 
+SEEN = "seen.jsonl"
+"""A run's record of what its steps read, in the folder of its checkpoints."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:

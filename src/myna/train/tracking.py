@@ -10,9 +10,47 @@ import contextlib
 import importlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
+
+PROGRESS = "progress.jsonl"
+"""In the folder of a run or a corpus."""
+
+
+class Board:
+    """TensorBoard's file of figures, in ``tensorboard/`` of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._writer: Any = None
+        with contextlib.suppress(ImportError):
+            proto = "tensorboard.compat.proto"  # made at their build, without type stubs
+            self._event: Any = importlib.import_module(f"{proto}.event_pb2").Event
+            self._summary: Any = importlib.import_module(f"{proto}.summary_pb2").Summary
+            from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+            self._writer = EventFileWriter(str(folder / "tensorboard"))
+
+    def add(self, step: int, figures: Mapping[str, float]) -> None:
+        """Figures as of ``step``."""
+        if self._writer is not None:
+            values = [
+                self._summary.Value(tag=name, simple_value=value) for name, value in figures.items()
+            ]
+            told = self._event(
+                wall_time=time.time(), step=step, summary=self._summary(value=values)
+            )
+            self._writer.add_event(told)
+
+    def flush(self) -> None:
+        """Let what was added be seen."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def close(self) -> None:
+        """The same, and no more is added."""
+        if self._writer is not None:
+            self._writer.close()
 
 
 class Tracking:
@@ -20,39 +58,23 @@ class Tracking:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._add: Callable[[int, Mapping[str, float]], None] = lambda step, figures: None
-        self._close: Callable[[], None] = lambda: None
+        self._board: Board | None = None
 
     def __enter__(self) -> Self:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(ImportError):
-            self._open_board()
+        self._board = Board(self._folder)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close()
+        if self._board:
+            self._board.close()
 
     def add(self, step: int, figures: Mapping[str, float]) -> None:
         """Figures as of ``step`` (posts read, documents measured)."""
-        with (self._folder / "progress.jsonl").open("a") as file:
+        with (self._folder / PROGRESS).open("a") as file:
             file.write(json.dumps({"step": step, "time": round(time.time(), 1), **figures}) + "\n")
-        self._add(step, figures)
-
-    def _open_board(self) -> None:
-        proto = "tensorboard.compat.proto"  # made at their build, without type stubs
-        Event: Any = importlib.import_module(f"{proto}.event_pb2").Event
-        Summary: Any = importlib.import_module(f"{proto}.summary_pb2").Summary
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-        writer: Any = EventFileWriter(str(self._folder / "tensorboard"))
-
-        def add(step: int, figures: Mapping[str, float]) -> None:
-            values = [
-                Summary.Value(tag=name, simple_value=value) for name, value in figures.items()
-            ]
-            writer.add_event(Event(wall_time=time.time(), step=step, summary=Summary(value=values)))
-
-        self._add, self._close = add, writer.close
+        if self._board:
+            self._board.add(step, figures)
 
 
 class Eta:

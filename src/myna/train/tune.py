@@ -27,12 +27,12 @@ from transformers.utils import logging
 from myna.errors import Conflict, InvalidRequest, ModelError
 from myna.train.base import Model, load_base
 from myna.train.examples import Example, Examples
+from myna.train.feed import matrix_rate
 from myna.train.guard import Watchdog
-from myna.train.pretrain import matrix_rate
 from myna.train.shards import add_span, replace_file
+from myna.train.spans import SEEN
 from myna.train.tracking import Tracking
 
-SEEN = "seen.jsonl"
 WHOLE = "whole"
 """Marker of a checkpoint that was written to its end."""
 KEPT = 2
